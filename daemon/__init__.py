@@ -1,0 +1,1 @@
+"""The service: everything with a clock, a socket, a disk or a database."""

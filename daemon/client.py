@@ -1,0 +1,108 @@
+"""The command line's way to a daemon: the running one, else one of its own while the command runs."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from daemon.app import listening, make_app
+from daemon.config import Config
+from daemon.errors import DaemonError, RequestFailed, StateInUse
+from daemon.state_folder import socket_address
+
+_BASE = "http://localhost"
+_POLL_S = 0.1
+_STARTING_S = 120.0
+"""A daemon that holds the state folder but does not answer yet is recovering its database."""
+
+
+class Client:
+    """Asks a daemon over its Unix socket: the REST API, without a token."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def get(self, path: str) -> Any:
+        """Return the JSON answer. Raises RequestFailed."""
+        async with self._session.get(_BASE + path) as response:
+            return await _answer(response)
+
+    async def post(self, path: str, body: Mapping[str, object] | None = None) -> Any:
+        """Send JSON and return the JSON answer. Raises RequestFailed."""
+        async with self._session.post(_BASE + path, json=body or {}) as response:
+            return await _answer(response)
+
+    async def match(self, file: Path) -> list[dict[str, Any]]:
+        """Upload a clip and return its matches once they are known. Raises RequestFailed, OSError."""
+        with await asyncio.to_thread(file.open, "rb") as clip:
+            headers = {"Content-Type": "application/octet-stream"}
+            async with self._session.post(f"{_BASE}/match_file", data=clip, headers=headers) as response:
+                task_id = (await _answer(response))["task_id"]
+        while (task := await self.get(f"/task_status/{task_id}"))["status"] == "pending":  # noqa: ASYNC110 - over HTTP
+            await asyncio.sleep(_POLL_S)
+        if task["status"] == "fail":
+            raise RequestFailed(task["error"])
+        result: list[dict[str, Any]] = task["result"]
+        return result
+
+
+@asynccontextmanager
+async def open_client(config: Config) -> AsyncIterator[Client]:
+    """Yield a client of the daemon that has the state folder, or of our own if none has it.
+
+    Raises
+    ------
+    DaemonError : no daemon runs, and ours can't start
+    """
+    if await _is_answered(config):
+        async with _connected(config) as client:
+            yield client
+        return
+    failed: list[DaemonError] = []
+    try:
+        app = make_app(config, failed.append, watch=False)
+        async with listening(config, app, tcp=False), _connected(config) as client:
+            yield client
+    except StateInUse:
+        await _until_answered(config)
+        async with _connected(config) as client:
+            yield client
+
+
+async def _until_answered(config: Config) -> None:
+    try:
+        async with asyncio.timeout(_STARTING_S):
+            while not await _is_answered(config):  # noqa: ASYNC110 - another process
+                await asyncio.sleep(_POLL_S)
+    except TimeoutError as error:
+        raise StateInUse(str(config.state_dir)) from error
+
+
+async def _is_answered(config: Config) -> bool:
+    if not await asyncio.to_thread(os.path.isdir, config.state_dir):
+        return False
+    async with _connected(config) as client:
+        try:
+            await client.get("/ping")
+        except aiohttp.ClientError:
+            return False
+    return True
+
+
+@asynccontextmanager
+async def _connected(config: Config) -> AsyncIterator[Client]:
+    with socket_address(config.state_dir) as address:
+        connector = aiohttp.UnixConnector(address)
+        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout()) as session:
+            yield Client(session)
+
+
+async def _answer(response: aiohttp.ClientResponse) -> Any:
+    body = await response.json()
+    if response.status >= 400 and "checks" not in body:  # /health answers 503 with what is wrong
+        raise RequestFailed(body.get("error") or f"the daemon answered {response.status}")
+    return body

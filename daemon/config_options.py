@@ -1,0 +1,210 @@
+"""Declare every option: its section, type, default and meaning."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from daemon.config_sources import user_folder
+from daemon.config_types import AbsolutePath, Extension, HostName, Network, Origin, Rate
+from daemon.errors import ConfigError
+from engine.settings import HashKind, Settings
+
+ENGINE = Settings()
+
+
+def default_state_dir() -> Path:
+    """Return where state is kept unless told: systemd's folder, the system's for root, else the user's."""
+    given_by_systemd = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    if given_by_systemd:
+        return Path(given_by_systemd)
+    if os.geteuid() == 0:
+        return Path("/var/lib/spectra")
+    users = user_folder("XDG_STATE_HOME", ".local/state")
+    if users is None:
+        raise ConfigError(("state_dir: this user has no home folder; set SPECTRA_STATE_DIR",))
+    return users
+
+
+class Section(BaseModel):
+    """A group of options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+
+
+class Server(Section):
+    """The REST API."""
+
+    host: Annotated[str, Field(min_length=1)] = Field(
+        default="127.0.0.1",
+        description="Address to listen on. Peers on other machines need the token (spectra token).",
+    )
+    port: int = Field(default=8765, ge=0, le=65_535, description="TCP port; 0 takes any free one.")
+    cors_origins: tuple[Origin, ...] = Field(
+        default=(), description="Origins of web pages that may call the API from a browser."
+    )
+    trusted_proxies: tuple[Network, ...] = Field(
+        default=(),
+        description="Networks of reverse proxies whose X-Forwarded-For names the client for rate limits.",
+    )
+    allowed_hosts: tuple[HostName, ...] = Field(
+        default=(), description="Further Host names that mean this machine, besides localhost."
+    )
+    max_upload_mb: int = Field(default=200, ge=1, le=10_000, description="Largest upload in MB (10^6 bytes).")
+    max_pending_matches: int = Field(
+        default=32, ge=1, le=10_000, description="Clips that may wait for a match; more are refused with 503."
+    )
+    task_lifetime_s: int = Field(
+        default=3_600,
+        ge=1,
+        le=30 * 86_400,
+        description="Seconds for which a finished match can be asked for.",
+    )
+
+
+class Library(Section):
+    """The music folders."""
+
+    roots: tuple[AbsolutePath, ...] = Field(default=(), description="Music folders to watch.")
+    extensions: tuple[Extension, ...] | None = Field(
+        default=None, description="File name extensions that count as audio, instead of the built-in list."
+    )
+    reconcile_every_s: float = Field(
+        default=600.0,
+        ge=10,
+        le=7 * 86_400,
+        description="Seconds between full comparisons of folders and database.",
+    )
+    reconcile_network_every_s: float = Field(
+        default=60.0,
+        ge=10,
+        le=7 * 86_400,
+        description="The same for folders on NFS or SMB, which report no changes.",
+    )
+    quiet_s: float = Field(
+        default=2.5,
+        ge=0.1,
+        le=3_600,
+        description="Seconds without change after which a file counts as complete.",
+    )
+
+
+class Database(Section):
+    """PostgreSQL."""
+
+    url: SecretStr | None = Field(
+        default=None,
+        description="Server to use, as postgresql://user:password@host/name; none starts an embedded one.",
+    )
+    run_as: str | None = Field(
+        default=None, min_length=1, description="User who runs the embedded server when Spectra runs as root."
+    )
+    pool_max: int = Field(default=10, ge=2, le=1_000, description="Most connections held open.")
+
+
+class Engine(Section):
+    """Fingerprints and look-ups."""
+
+    hash: HashKind = Field(default=ENGINE.hash_kind, description="Hash of a landmark: packed or sha1.")
+    longest_decoded_s: float = Field(
+        default=ENGINE.longest_decoded_s,
+        ge=60,
+        le=86_400,
+        description="Longer audio, in seconds, is refused.",
+    )
+    candidate_budget: int = Field(
+        default=ENGINE.candidate_budget,
+        ge=1_000,
+        description="Postings that one look-up may visit, rarest hashes first.",
+    )
+
+
+class Workers(Section):
+    """The processes that decode, fingerprint and match."""
+
+    match: int = Field(default=1, ge=1, le=256, description="Processes for clips.")
+    ingest: int = Field(
+        default=0, ge=0, le=256, description="Processes for the library; 0 takes one per core."
+    )
+    ingest_nice: int = Field(
+        default=10, ge=0, le=19, description="Niceness of those: how far they step back for others."
+    )
+    memory_mb: int = Field(default=1_024, ge=256, description="Memory (RLIMIT_DATA) of each process in MB.")
+    cpu_s_per_job: int = Field(
+        default=600, ge=1, description="CPU seconds after which one file or clip is given up."
+    )
+    jobs_per_worker: int = Field(
+        default=200, ge=1, description="Jobs after which a process is replaced by a fresh one."
+    )
+
+    @property
+    def ingest_processes(self) -> int:
+        """Return `ingest` with 0 resolved to the cores this process may use."""
+        return self.ingest or len(os.sched_getaffinity(0))
+
+
+class RateLimits(Section):
+    """How often one client address may ask, as "30/minute" or "5 per 2 hours"."""
+
+    match: Rate = Field(default="30/minute", description="Uploads of clips (POST /match_file).")
+    task_status: Rate = Field(
+        default="300/minute", description="Questions for results (GET /task_status/...)."
+    )
+    default: Rate = Field(default="120/minute", description="Everything else, unknown paths included.")
+
+
+class Logging(Section):
+    """The log on stderr."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        BeforeValidator(lambda level: level.lower() if isinstance(level, str) else level),
+    ] = Field(default="info", description="Least severe messages shown: debug, info, warning or error.")
+
+
+class Config(BaseSettings):
+    """Every option. Made by `load_config`; made directly it holds what it is given, and defaults."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    state_dir: AbsolutePath = Field(
+        default_factory=default_state_dir,
+        description="Folder for the index, the token, and the embedded database.",
+    )
+    server: Server = Field(default=Server(), description="The REST API.")
+    library: Library = Field(default=Library(), description="The music folders.")
+    database: Database = Field(default=Database(), description="PostgreSQL.")
+    engine: Engine = Field(default=Engine(), description="Fingerprints and look-ups.")
+    workers: Workers = Field(
+        default=Workers(), description="The processes that decode, fingerprint and match."
+    )
+    rate_limits: RateLimits = Field(default=RateLimits(), description="How often one client address may ask.")
+    logging: Logging = Field(default=Logging(), description="The log on stderr.")
+
+    _sources: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """Return where each option that was given comes from, by dotted path."""
+        return self._sources
+
+    def with_sources(self, sources: Mapping[str, str]) -> Self:
+        """Return the same values, with their origin noted."""
+        copy = self.model_copy()
+        copy._sources = dict(sources)
+        return copy
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings' signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what is given: `load_config` has merged the sources and knows each value's origin."""
+        return (init_settings,)

@@ -1,0 +1,7 @@
+"""Typed keys of what the application holds."""
+
+from aiohttp import web
+
+from daemon.services import Services
+
+SERVICES = web.AppKey("services", Services)

@@ -1,0 +1,87 @@
+"""What happens by the clock (APScheduler decides when)."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from daemon.jobs import Jobs
+from daemon.library import LibraryService
+from daemon.scan import ScanCancelled
+from daemon.store import Store
+from daemon.watcher import Watcher
+
+log = logging.getLogger(__name__)
+
+_LOOK_FOR_DUE_S = 10
+_EXPIRE_EVERY_S = 60
+_DEFER_EVERY_S = 60
+
+
+@asynccontextmanager
+async def run_schedule(
+    library: LibraryService, watcher: Watcher | None, store: Store, jobs: Jobs, *, task_lifetime_s: float
+) -> AsyncIterator[None]:
+    """Reconcile the libraries, expire finished tasks and defer lost jobs while the context lasts."""
+    # A missed run is made up for once, however late, and none overlaps itself.
+    scheduler = AsyncIOScheduler(
+        job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}, timezone="UTC"
+    )
+    running: set[asyncio.Task[None]] = set()
+
+    def add(every_s: float, work: Callable[[], Awaitable[object]], name: str) -> None:
+        async def logged() -> None:
+            task = asyncio.current_task()
+            if task is not None:
+                running.add(task)
+                task.add_done_callback(running.discard)
+            try:
+                await work()
+            except ScanCancelled:
+                log.debug("%s was given up: stopping", name)
+            except Exception:
+                log.exception("%s failed; it is tried again in %.0f s", name, every_s)
+
+        scheduler.add_job(logged, "interval", seconds=every_s, id=name)
+
+    if watcher is not None:
+        reconciler = _Reconciler(library, watcher)
+        add(_LOOK_FOR_DUE_S, reconciler.reconcile_due, "reconcile")
+    add(_EXPIRE_EVERY_S, lambda: store.expire_tasks(task_lifetime_s), "expire tasks")
+    add(_DEFER_EVERY_S, jobs.defer_ingest, "defer lost jobs")
+    scheduler.start()
+    try:
+        yield
+    finally:
+        scheduler.shutdown(wait=False)
+        # APScheduler does not wait for coroutines.
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+class _Reconciler:
+    """Looks through each root as often as its file system needs: events don't tell everything."""
+
+    def __init__(self, library: LibraryService, watcher: Watcher) -> None:
+        self._library = library
+        self._watcher = watcher
+        self._last_s: dict[Path, float] = {}
+
+    async def reconcile_due(self) -> None:
+        for status in self._watcher.status():
+            root = status.root
+            last_s = self._last_s.setdefault(root, time.monotonic())  # the watcher looks once at its start
+            if time.monotonic() - last_s < self._watcher.reconcile_every_s(root):
+                continue
+            self._last_s[root] = time.monotonic()
+            await self._watcher.recheck(root)
+            owner = self._library.owner_of(root)
+            if owner is not None and owner.root == os.fsencode(root):
+                looked = await self._library.reconcile(owner, leave_restless=True)
+                self._watcher.touch(root, looked.restless)

@@ -1,0 +1,94 @@
+-- name: add_library
+INSERT INTO libraries (root, watched) VALUES (%(root)s, %(watched)s)
+ON CONFLICT (root) DO UPDATE SET watched = excluded.watched OR libraries.watched
+RETURNING library_id
+
+-- name: libraries
+SELECT library_id, root, watched, scanned_at FROM libraries ORDER BY library_id
+
+-- name: mark_scanned
+UPDATE libraries SET scanned_at = now() WHERE library_id = %(library_id)s
+
+-- name: known_files
+SELECT file_id, path, size_bytes, mtime_ns, inode, device, missing_since IS NOT NULL
+FROM files WHERE library_id = %(library_id)s
+
+-- name: known_files_below
+SELECT file_id, path, size_bytes, mtime_ns, inode, device, missing_since IS NOT NULL
+FROM files
+WHERE library_id = %(library_id)s
+  AND (path = ANY(%(paths)s)
+       OR EXISTS (SELECT 1 FROM unnest(%(folders)s::bytea[]) AS folder
+                  WHERE substring(path FOR length(folder)) = folder))
+
+-- name: add_file
+INSERT INTO files (library_id, path, size_bytes, mtime_ns, inode, device)
+VALUES (%(library_id)s, %(path)s, %(size_bytes)s, %(mtime_ns)s, %(inode)s, %(device)s)
+ON CONFLICT (library_id, path) DO UPDATE
+SET size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, inode = excluded.inode,
+    device = excluded.device, status = 'pending', attempts = 0, error = NULL, missing_since = NULL
+
+-- name: file_changed
+UPDATE files
+SET size_bytes = %(size_bytes)s, mtime_ns = %(mtime_ns)s, inode = %(inode)s, device = %(device)s,
+    status = 'pending', attempts = 0, error = NULL, missing_since = NULL
+WHERE file_id = %(file_id)s
+
+-- name: file_moved
+UPDATE files SET path = %(path)s, missing_since = NULL WHERE file_id = %(file_id)s
+
+-- name: forget_missing_at
+DELETE FROM files
+WHERE library_id = %(library_id)s AND path = %(path)s AND file_id <> %(file_id)s AND missing_since IS NOT NULL
+
+-- name: file_renumbered
+UPDATE files SET inode = %(inode)s, device = %(device)s WHERE file_id = %(file_id)s
+
+-- name: file_returned
+UPDATE files SET missing_since = NULL WHERE file_id = %(file_id)s
+
+-- name: file_missing
+UPDATE files SET missing_since = coalesce(missing_since, now()) WHERE file_id = %(file_id)s
+
+-- name: pending_without_job
+SELECT file_id FROM files
+WHERE status = 'pending' AND missing_since IS NULL
+  AND NOT EXISTS (
+      SELECT 1 FROM procrastinate_jobs
+      WHERE queueing_lock = 'ingest:' || file_id AND status IN ('todo', 'doing'))
+ORDER BY file_id
+LIMIT %(limit)s
+
+-- name: begin_attempt
+UPDATE files SET attempts = attempts + 1
+FROM libraries
+WHERE file_id = %(file_id)s AND status = 'pending' AND missing_since IS NULL
+  AND libraries.library_id = files.library_id
+RETURNING libraries.root, path, size_bytes, mtime_ns, attempts
+
+-- name: file_indexed
+UPDATE files AS new
+SET status = 'indexed', error = NULL, recording_id = %(recording_id)s,
+    content_hash = %(content_hash)s, tags = %(tags)s
+FROM files AS old
+WHERE new.file_id = %(file_id)s AND old.file_id = new.file_id
+  AND new.size_bytes = %(size_bytes)s AND new.mtime_ns = %(mtime_ns)s
+RETURNING old.recording_id
+
+-- name: file_failed
+UPDATE files SET status = 'failed', error = %(error)s
+WHERE file_id = %(file_id)s AND size_bytes = %(size_bytes)s AND mtime_ns = %(mtime_ns)s
+
+-- name: file_counts
+SELECT library_id,
+       count(*) FILTER (WHERE missing_since IS NULL),
+       count(*) FILTER (WHERE status = 'pending' AND missing_since IS NULL),
+       count(*) FILTER (WHERE status = 'indexed' AND missing_since IS NULL),
+       count(*) FILTER (WHERE status = 'failed' AND missing_since IS NULL),
+       count(*) FILTER (WHERE missing_since IS NOT NULL)
+FROM files GROUP BY library_id
+
+-- name: failed_files
+SELECT libraries.root, path, error FROM files JOIN libraries USING (library_id)
+WHERE status = 'failed' AND missing_since IS NULL
+ORDER BY file_id DESC LIMIT %(limit)s

@@ -1,0 +1,41 @@
+-- name: add_recording
+INSERT INTO recordings (digest, fingerprint_version, constellation, duration_s)
+VALUES (%(digest)s, %(fingerprint_version)s, %(constellation)s, %(duration_s)s)
+ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest
+RETURNING recording_id
+
+-- name: refresh_reference
+UPDATE recordings
+SET is_reference = best.file_id IS NOT NULL,
+    title = best.tags ->> 'title', artist = best.tags ->> 'artist', album = best.tags ->> 'album'
+FROM (SELECT 1) AS always
+LEFT JOIN LATERAL (
+    SELECT file_id, tags FROM files
+    WHERE recording_id = %(recording_id)s AND (tags ->> 'trusted')::boolean
+    ORDER BY missing_since IS NOT NULL, file_id LIMIT 1) AS best ON true
+WHERE recordings.recording_id = %(recording_id)s AND video_id IS NULL
+
+-- name: drop_unused_recording
+DELETE FROM recordings
+WHERE recording_id = %(recording_id)s AND video_id IS NULL
+  AND NOT EXISTS (SELECT 1 FROM files WHERE files.recording_id = %(recording_id)s)
+RETURNING recording_id
+
+-- name: recording_ids
+SELECT recording_id FROM recordings ORDER BY recording_id
+
+-- name: constellations
+SELECT recording_id, constellation FROM recordings WHERE recording_id = ANY(%(recording_ids)s)
+ORDER BY recording_id
+
+-- name: described
+SELECT recording_id, is_reference, title, artist, album, album_art, video_id, webpage_url, duration_s,
+       (SELECT path FROM files WHERE files.recording_id = recordings.recording_id
+        ORDER BY missing_since IS NOT NULL, file_id LIMIT 1) AS path
+FROM recordings WHERE recording_id = ANY(%(recording_ids)s)
+
+-- name: recording_counts
+SELECT count(*), count(*) FILTER (WHERE is_reference), coalesce(sum(duration_s), 0) FROM recordings
+
+-- name: outdated_recordings
+SELECT count(*) FROM recordings WHERE fingerprint_version <> %(fingerprint_version)s

@@ -1,0 +1,66 @@
+"""What is known, what is waiting, what failed: the answer to `spectra status`."""
+
+import os
+from importlib.metadata import version
+
+from daemon.library import shown
+from daemon.services import Services
+from daemon.store import FileCounts
+
+_MOST_FAILED_SHOWN = 20
+
+
+async def describe_status(services: Services) -> dict[str, object]:
+    """Return the state of the service as JSON values."""
+    store = services.store
+    counts = await store.file_counts()
+    recordings = await store.recording_counts()
+    index = services.index.status()
+    return {
+        "service": "spectra",
+        "version": version("spectra"),
+        "recordings": {
+            "total": recordings.recordings,
+            "references": recordings.references,
+            "hours": round(recordings.duration_s / 3_600, 3),
+        },
+        "libraries": await _libraries(services, counts),
+        "index": {
+            "recordings": index.size.recordings,
+            "postings": index.size.postings,
+            "generation": index.generation,
+            "to_build": index.to_build,
+            "error": index.error,
+        },
+        "matches": {"pending": services.matches.pending},
+        "failed": [
+            {"path": shown(path), "error": error}
+            for path, error in await store.failed_files(_MOST_FAILED_SHOWN)
+        ],
+    }
+
+
+async def _libraries(services: Services, counts: dict[int, FileCounts]) -> list[dict[str, object]]:
+    watched = (
+        {}
+        if services.watcher is None
+        else {os.fsencode(root.root): root for root in services.watcher.status()}
+    )
+    described: list[dict[str, object]] = []
+    for library in await services.store.libraries():
+        files = counts.get(library.library_id, FileCounts())
+        root = watched.get(library.root)
+        described.append(
+            {
+                "root": shown(library.root),
+                "state": "not watched" if root is None else root.state,
+                "reason": None if root is None else root.reason,
+                "scanned": library.is_scanned,
+                "present": files.present,
+                "pending": files.pending,
+                "indexed": files.indexed,
+                "failed": files.failed,
+                "missing": files.missing,
+            }
+        )
+    return described

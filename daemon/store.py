@@ -1,0 +1,323 @@
+"""Rows to values: the only place that knows the columns."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg import AsyncCursor
+from psycopg.errors import ForeignKeyViolation
+from psycopg.rows import TupleRow, class_row
+from psycopg.types.json import Jsonb
+
+from daemon.db import Connection, Database
+from daemon.filetags import FileTags
+from daemon.scan import Changes, FoundFile, KnownFile
+
+Parameters = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A root folder whose files are known."""
+
+    library_id: int
+    root: bytes
+    watched: bool
+    is_scanned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileCounts:
+    """How many files of a library are in which state; missing ones are counted nowhere else."""
+
+    present: int = 0
+    pending: int = 0
+    indexed: int = 0
+    failed: int = 0
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PendingFile:
+    """A file whose turn it is; size and mtime are those that the result will be true for."""
+
+    file_id: int
+    root: bytes
+    path: bytes
+    size_bytes: int
+    mtime_ns: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class IngestedFile:
+    """What a worker learned of a file."""
+
+    digest: bytes
+    constellation: bytes
+    duration_s: float
+    fingerprint_version: int
+    content_hash: bytes
+    tags: FileTags
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a recording is called."""
+
+    recording_id: int
+    is_reference: bool
+    title: str | None
+    artist: str | None
+    album: str | None
+    album_art: str | None
+    video_id: str | None
+    webpage_url: str | None
+    duration_s: float
+    path: bytes | None
+    """Of one of its files, below the library's root."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingCounts:
+    """How much is known."""
+
+    recordings: int
+    references: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A match that was asked for."""
+
+    status: str
+    result: list[dict[str, object]] | None
+    error: str | None
+
+
+class Store:
+    """Reads and writes rows; each method is one statement or one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add_library(self, root: bytes, *, watched: bool) -> int:
+        """Return the library of this root, made if it is new."""
+        row = await self._one("add_library", {"root": root, "watched": watched})
+        return int(row[0])
+
+    async def libraries(self) -> list[Library]:
+        """Return all libraries."""
+        rows = await self._all("libraries", {})
+        return [Library(row[0], bytes(row[1]), row[2], row[3] is not None) for row in rows]
+
+    async def known_files(self, library_id: int, below: Iterable[bytes] | None = None) -> list[KnownFile]:
+        """Return the files of a library, or those at or below the given paths."""
+        if below is None:
+            rows = await self._all("known_files", {"library_id": library_id})
+        else:
+            paths = list(below)
+            folders = [path + b"/" if path else b"" for path in paths]
+            rows = await self._all(
+                "known_files_below", {"library_id": library_id, "paths": paths, "folders": folders}
+            )
+        return [KnownFile(row[0], bytes(row[1]), *row[2:]) for row in rows]
+
+    async def apply_changes(self, library_id: int, changes: Changes, *, whole: bool) -> None:
+        """Make the files table equal what a scan found.
+
+        Parameters
+        ----------
+        whole : the scan saw the whole library, which counts as scanned from now on
+        """
+        library = {"library_id": library_id}
+        queries = self._database.queries
+        async with self._cursor() as cursor:
+            # Moves first: their new paths may be where another file was, their old ones where one is now.
+            for known, found in changes.moved:
+                moved = library | {"file_id": known.file_id, "path": found.path}
+                await cursor.execute(queries["forget_missing_at"], moved)
+                await cursor.execute(queries["file_moved"], moved)
+            await cursor.executemany(queries["add_file"], [library | _found(each) for each in changes.new])
+            await cursor.executemany(
+                queries["file_changed"],
+                [{"file_id": known.file_id} | _found(found) for known, found in changes.changed],
+            )
+            await cursor.executemany(
+                queries["file_renumbered"],
+                [{"file_id": known.file_id} | _found(found) for known, found in changes.renumbered],
+            )
+            await cursor.executemany(
+                queries["file_returned"], [{"file_id": known.file_id} for known, _ in changes.returned]
+            )
+            await cursor.executemany(
+                queries["file_missing"], [{"file_id": known.file_id} for known in changes.missing]
+            )
+            if whole:
+                await cursor.execute(queries["mark_scanned"], library)
+
+    async def pending_without_job(self, limit: int) -> list[int]:
+        """Return file ids that wait for a fingerprint and for which no job is queued."""
+        return [row[0] for row in await self._all("pending_without_job", {"limit": limit})]
+
+    async def begin_attempt(self, file_id: int) -> PendingFile | None:
+        """Count one more attempt; None if the file needs no fingerprint (any more)."""
+        rows = await self._all("begin_attempt", {"file_id": file_id})
+        return PendingFile(file_id, bytes(rows[0][0]), bytes(rows[0][1]), *rows[0][2:]) if rows else None
+
+    async def save_ingested(self, file: PendingFile, ingested: IngestedFile) -> tuple[int, int | None] | None:
+        """Store the recording and point the file at it, in one transaction.
+
+        Returns
+        -------
+        The recording's id, and that of one which no file has any more (and which is gone now);
+        None if the file changed meanwhile: then nothing is stored.
+        """
+        queries = self._database.queries
+        async with self._cursor() as cursor:
+            row = await _fetch(
+                cursor,
+                queries["add_recording"],
+                {
+                    "digest": ingested.digest,
+                    "fingerprint_version": ingested.fingerprint_version,
+                    "constellation": ingested.constellation,
+                    "duration_s": ingested.duration_s,
+                },
+            )
+            recording_id = int(row[0][0])
+            before = await _fetch(
+                cursor,
+                queries["file_indexed"],
+                {
+                    "file_id": file.file_id,
+                    "recording_id": recording_id,
+                    "content_hash": ingested.content_hash,
+                    "tags": Jsonb(ingested.tags.as_json()),
+                    "size_bytes": file.size_bytes,
+                    "mtime_ns": file.mtime_ns,
+                },
+            )
+            if not before:
+                await cursor.connection.rollback()
+                return None
+            await cursor.execute(queries["refresh_reference"], {"recording_id": recording_id})
+        former = before[0][0]
+        if former is None or former == recording_id:
+            return recording_id, None
+        return recording_id, await self._drop_if_unused(former)
+
+    async def file_failed(self, file: PendingFile, error: str) -> None:
+        """Note why a file can't be fingerprinted, if it is still the same file."""
+        await self._run(
+            "file_failed",
+            {
+                "file_id": file.file_id,
+                "size_bytes": file.size_bytes,
+                "mtime_ns": file.mtime_ns,
+                # PostgreSQL's text has no NUL, and a message may quote a file's bytes.
+                "error": error.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+            },
+        )
+
+    async def file_counts(self) -> dict[int, FileCounts]:
+        """Return the counts of every library that has files."""
+        return {row[0]: FileCounts(*row[1:]) for row in await self._all("file_counts", {})}
+
+    async def failed_files(self, limit: int) -> list[tuple[bytes, str]]:
+        """Return absolute paths and reasons, latest first."""
+        rows = await self._all("failed_files", {"limit": limit})
+        return [(bytes(root) + b"/" + bytes(path), error) for root, path, error in rows]
+
+    async def recording_ids(self) -> list[int]:
+        """Return the ids of all recordings, ascending."""
+        return [row[0] for row in await self._all("recording_ids", {})]
+
+    async def constellations(self, recording_ids: Sequence[int]) -> list[tuple[int, bytes]]:
+        """Return ids and encoded constellations of those that (still) exist."""
+        rows = await self._all("constellations", {"recording_ids": list(recording_ids)})
+        return [(recording_id, bytes(constellation)) for recording_id, constellation in rows]
+
+    async def described(self, recording_ids: Sequence[int]) -> dict[int, Description]:
+        """Return what these recordings are called, by id."""
+        parameters = {"recording_ids": list(recording_ids)}
+        async with self._database.pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(Description))
+            await cursor.execute(self._database.queries["described"], parameters)
+            return {description.recording_id: description async for description in cursor}
+
+    async def recording_counts(self) -> RecordingCounts:
+        """Return how many recordings there are, how many of them references, and their seconds."""
+        return RecordingCounts(*await self._one("recording_counts", {}))
+
+    async def add_task(self, task_id: UUID) -> None:
+        """Note a match that was asked for."""
+        await self._run("add_task", {"task_id": task_id})
+
+    async def finish_task(
+        self, task_id: UUID, *, result: list[dict[str, object]] | None = None, error: str | None = None
+    ) -> None:
+        """Note a match's result, or why there is none."""
+        await self._run(
+            "finish_task",
+            {
+                "task_id": task_id,
+                "status": "success" if error is None else "fail",
+                "result": None if result is None else Jsonb(result),
+                "error": error,
+            },
+        )
+
+    async def task(self, task_id: UUID) -> Task | None:
+        """Return a match that was asked for and has not expired."""
+        rows = await self._all("task", {"task_id": task_id})
+        return Task(*rows[0]) if rows else None
+
+    async def interrupt_tasks(self) -> None:
+        """Fail what was running when the service stopped."""
+        await self._run("interrupt_tasks", {})
+
+    async def expire_tasks(self, lifetime_s: float) -> None:
+        """Forget what was finished so long ago."""
+        await self._run("expire_tasks", {"lifetime_s": lifetime_s})
+
+    async def _drop_if_unused(self, recording_id: int) -> int | None:
+        try:
+            rows = await self._all("drop_unused_recording", {"recording_id": recording_id})
+        except ForeignKeyViolation:  # another file took it at this moment
+            return None
+        return recording_id if rows else None
+
+    @asynccontextmanager
+    async def _cursor(self) -> AsyncIterator[AsyncCursor[TupleRow]]:
+        connection: Connection
+        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+            yield cursor
+
+    async def _run(self, query: str, parameters: Parameters) -> None:
+        async with self._cursor() as cursor:
+            await cursor.execute(self._database.queries[query], parameters)
+
+    async def _all(self, query: str, parameters: Parameters) -> list[TupleRow]:
+        async with self._cursor() as cursor:
+            return await _fetch(cursor, self._database.queries[query], parameters)
+
+    async def _one(self, query: str, parameters: Parameters) -> TupleRow:
+        return (await self._all(query, parameters))[0]
+
+
+async def _fetch(cursor: AsyncCursor[TupleRow], query: str, parameters: Parameters) -> list[TupleRow]:
+    await cursor.execute(query.encode(), parameters)
+    return await cursor.fetchall()
+
+
+def _found(file: FoundFile) -> dict[str, object]:
+    return {
+        "path": file.path,
+        "size_bytes": file.size_bytes,
+        "mtime_ns": file.mtime_ns,
+        "inode": file.inode,
+        "device": file.device,
+    }

@@ -1,0 +1,118 @@
+"""What worker processes do: each a plain function of picklable arguments, run by `workers`."""
+
+import functools
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.filetags import FileTags, read_tags
+from engine.audio import decode, load
+from engine.codec import decode as decode_constellation
+from engine.codec import encode
+from engine.decision import Verdict, decide
+from engine.errors import Silence, TooShort
+from engine.fingerprint import constellation, fingerprint
+from engine.index import IndexReader
+from engine.merging import MergePlan, run_merge
+from engine.model import Fingerprint, Samples
+from engine.recognise import recognise
+from engine.settings import Settings
+
+_HASH_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprinted:
+    """A file's sound and tags."""
+
+    constellation: bytes
+    digest: bytes
+    """SHA-256 of the constellation."""
+    postings: Fingerprint
+    """What the index takes."""
+    duration_s: float
+    content_hash: bytes
+    """SHA-256 of the file."""
+    tags: FileTags
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedClip:
+    """The answer to a clip."""
+
+    verdict: Verdict
+    duration_s: float
+
+
+def fingerprint_file(path: Path, settings: Settings) -> Fingerprinted:
+    """Decode a file once, and return all that is stored of it.
+
+    Raises
+    ------
+    AudioError : the file is at fault
+    OSError : the file can't be read
+    """
+    lengths: list[int] = []
+    peaks = constellation(_measured(decode(path, settings), lengths), settings)
+    duration_s = sum(lengths) / settings.sample_rate_hz
+    _check_usable(path, duration_s, len(peaks.frames), settings)
+    encoded = encode(peaks)
+    return Fingerprinted(
+        constellation=encoded,
+        digest=hashlib.sha256(encoded).digest(),
+        postings=fingerprint(peaks, settings.stored, settings),
+        duration_s=duration_s,
+        content_hash=_content_hash(path),
+        tags=read_tags(path),
+    )
+
+
+def match_clip(path: Path, index_folder: Path, settings: Settings) -> MatchedClip:
+    """Decode a clip and return what the index knows of it. Errors as `fingerprint_file`, and IndexDamaged."""
+    samples = load(path, settings)
+    duration_s = len(samples) / settings.sample_rate_hz
+    if duration_s < settings.shortest_s:
+        raise TooShort(path.name, duration_s)
+    index = _reader(index_folder)
+    index.refresh()
+    return MatchedClip(decide(recognise(samples, index, settings), settings), duration_s)
+
+
+def derive_postings(
+    constellations: list[tuple[int, bytes]], settings: Settings
+) -> list[tuple[int, Fingerprint]]:
+    """Return what the index takes of stored constellations. Raises CodecError."""
+    return [
+        (recording_id, fingerprint(decode_constellation(encoded), settings.stored, settings))
+        for recording_id, encoded in constellations
+    ]
+
+
+def merge_segments(plan: MergePlan) -> Path:
+    """Merge index segments; errors as `run_merge`."""
+    return run_merge(plan)
+
+
+@functools.lru_cache(maxsize=1)
+def _reader(folder: Path) -> IndexReader:
+    """Return this process's reader: mapping the index anew for every clip costs more than the look-up."""
+    return IndexReader(folder)
+
+
+def _measured(blocks: Iterator[Samples], lengths: list[int]) -> Iterator[Samples]:
+    for block in blocks:
+        lengths.append(len(block))
+        yield block
+
+
+def _check_usable(path: Path, duration_s: float, peak_count: int, settings: Settings) -> None:
+    if duration_s < settings.shortest_s:
+        raise TooShort(path.name, duration_s)
+    if peak_count == 0:
+        raise Silence(path.name)
+
+
+def _content_hash(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

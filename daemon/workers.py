@@ -1,0 +1,160 @@
+"""The worker processes: decoding, fingerprinting and matching happen there, never in the event loop.
+
+One process per slot: a process that dies breaks every job of its `ProcessPoolExecutor`, so each has its own.
+"""
+
+import asyncio
+import ctypes
+import functools
+import logging
+import multiprocessing
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+from daemon.errors import WorkerDied
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_PR_SET_PDEATHSIG = 1
+_WALL_FACTOR = 4
+"""A job may take so many times its CPU limit by the clock (a slow disk) before its process is killed."""
+_PRELOADED = ["daemon.worker_jobs"]
+"""Imported once, before the processes fork: 0.2 s a process instead of 0.85."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """What a worker process may use."""
+
+    memory_bytes: int
+    """RLIMIT_DATA: heap, not mapped segments."""
+    cpu_s_per_job: int
+    jobs_per_worker: int
+    nice: int = 0
+
+
+class WorkerPool:
+    """A fixed number of worker processes for one kind of work."""
+
+    def __init__(self, purpose: str, slots: int, limits: WorkerLimits) -> None:
+        self.purpose = purpose
+        self._limits = limits
+        self._slots = [_Slot(limits) for _ in range(slots)]
+        self._free: asyncio.Queue[_Slot] = asyncio.Queue()
+
+    @property
+    def slot_count(self) -> int:
+        """Return how many jobs run at once."""
+        return len(self._slots)
+
+    async def start(self) -> None:
+        """Start all processes and wait until they answer, so that the first job finds one warm."""
+        await asyncio.gather(*(slot.warm_up() for slot in self._slots))
+        for slot in self._slots:
+            self._free.put_nowait(slot)
+
+    async def stop(self) -> None:
+        """End all processes, in the middle of their jobs if need be."""
+        await asyncio.gather(*(asyncio.to_thread(slot.kill) for slot in self._slots))
+
+    async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do the work in the next free process.
+
+        Raises
+        ------
+        WorkerDied : the process was killed, by a limit or from outside; the slot has a fresh one already
+        whatever `work` raises
+        """
+        slot = await self._free.get()
+        try:
+            return await slot.run(work, *args, **kwargs)
+        finally:
+            self._free.put_nowait(slot)
+
+    def pids(self) -> list[int]:
+        """Return the processes' numbers."""
+        return [pid for slot in self._slots for pid in slot.pids()]
+
+    def is_usable(self) -> bool:
+        """Tell whether no process has died unnoticed."""
+        return all(slot.is_usable() for slot in self._slots)
+
+
+class _Slot:
+    """One worker process, replaced when it dies or has done its jobs."""
+
+    def __init__(self, limits: WorkerLimits) -> None:
+        self._limits = limits
+        self._executor: ProcessPoolExecutor | None = None
+        self._jobs_done = 0
+
+    async def warm_up(self) -> None:
+        await self.run(os.getpid)
+
+    async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        if self._executor is None or self._jobs_done >= self._limits.jobs_per_worker:
+            await asyncio.to_thread(self.kill)
+            self._executor = _new_executor(self._limits)
+            self._jobs_done = 0
+        self._jobs_done += 1
+        name = work.__name__.replace("_", " ")
+        limited = functools.partial(_limited, self._limits.cpu_s_per_job, work, *args, **kwargs)
+        job = asyncio.wrap_future(self._executor.submit(limited))
+        try:
+            async with asyncio.timeout(_WALL_FACTOR * self._limits.cpu_s_per_job):
+                return await job
+        except (BrokenProcessPool, TimeoutError) as error:
+            await asyncio.to_thread(self.kill)
+            raise WorkerDied(name) from error
+        except asyncio.CancelledError:
+            await asyncio.to_thread(self.kill)
+            raise
+
+    def is_usable(self) -> bool:
+        return self._executor is None or bool(self.pids())
+
+    def pids(self) -> list[int]:
+        processes = getattr(self._executor, "_processes", None) or {}
+        return [pid for pid, process in list(processes.items()) if process.is_alive()]
+
+    def kill(self) -> None:
+        executor, self._executor = self._executor, None
+        if executor is None:
+            return
+        processes = list((getattr(executor, "_processes", None) or {}).values())
+        for process in processes:
+            process.kill()
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _new_executor(limits: WorkerLimits) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    return ProcessPoolExecutor(1, mp_context=context, initializer=_set_limits, initargs=(limits,))
+
+
+def _set_limits(limits: WorkerLimits) -> None:
+    """Prepare a fresh worker process."""
+    # The executor's queue never ends when the daemon is killed; the fork server does, and takes us along.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the daemon ends us
+    resource.setrlimit(resource.RLIMIT_DATA, (limits.memory_bytes, limits.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(limits.nice)
+
+
+def _limited(cpu_s: int, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Do the work with a CPU limit of its own: RLIMIT_CPU counts the process's whole life."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + cpu_s + 1, hard))
+    return work(*args, **kwargs)

@@ -1,0 +1,286 @@
+"""The index: segments, what is removed from them, one writer and any number of readers.
+
+Derived from the stored constellations: it may be wiped at any time and built again. Every change is a new
+manifest, swapped in as a whole; the files it no longer lists are deleted after that (readers that map them
+keep them), or by the next writer when this one dies. A change that raised has not happened.
+"""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import IndexDamaged, IndexStale
+from engine.lookup import LiveSegment, look_up, open_all, total_size
+from engine.manifest import (
+    MANIFEST_NAME,
+    NOTHING,
+    SEGMENT_NAME,
+    Manifest,
+    SegmentEntry,
+    derived_files,
+    lock_folder,
+    new_segment_name,
+    read_first_line,
+    read_manifest,
+    write_manifest,
+)
+from engine.merging import MergePlan, plan_merge
+from engine.model import Fingerprint, Hits, IndexSize
+from engine.segment import Postings, open_segment, write_segment
+
+
+class IndexWriter:
+    """Changes the index of a folder; there is one at a time."""
+
+    def __init__(self, folder: Path, *, stamp: str) -> None:
+        """Open the folder's index, an empty one where nothing is; delete what a crash left behind.
+
+        `stamp` names all that hashes depend on. Raises IndexStale when the index has another one,
+        IndexDamaged, IndexLocked, OSError.
+        """
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = lock_folder(folder)
+        try:
+            self._manifest = self._read_or_create(stamp)
+            try:
+                self._live = open_all(folder, self._manifest, NOTHING, {})
+            except FileNotFoundError as error:
+                raise IndexDamaged(str(error.filename), "the manifest lists it, it is gone") from None
+            listed = {MANIFEST_NAME, *self._live}
+            for path in derived_files(folder):
+                if path.name not in listed:
+                    path.unlink(missing_ok=True)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let another writer in; this one must not be used again."""
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = -1
+
+    @property
+    def generation(self) -> int:
+        """Return how many changes made this index."""
+        return self._manifest.generation
+
+    @property
+    def size(self) -> IndexSize:
+        """Return what is live."""
+        return total_size(self._live.values())
+
+    def recording_ids(self) -> npt.NDArray[np.int64]:
+        """Return the ids of all live recordings, ascending."""
+        return np.sort(np.concatenate([np.empty(0, np.int64), *(each.ids for each in self._live.values())]))
+
+    def add(self, batch: Sequence[tuple[int, Fingerprint]]) -> None:
+        """Add recordings as one new segment.
+
+        Raises ValueError for an id that is already there and for what the format can't hold, OSError.
+        """
+        if not batch:
+            return
+        postings = Postings.from_fingerprints(batch)
+        for each in self._live.values():
+            present = np.intersect1d(postings.recording_ids, each.ids)
+            if len(present):
+                raise ValueError(f"recording {present[0]} is in the index already; remove it first")
+        path = self._folder / new_segment_name()
+        try:
+            write_segment(path, postings, stamp=self._manifest.stamp)
+            self._commit((*self._manifest.segments, self._entry(path.name)))
+        except BaseException:
+            self._discard(path)
+            raise
+
+    def remove(self, recording_ids: Sequence[int]) -> None:
+        """Remove recordings; unknown ids are ignored. Raises OSError."""
+        wanted = np.array(recording_ids, np.int64)
+        entries = []
+        for entry in self._manifest.segments:
+            gone = np.intersect1d(wanted, self._live[entry.name].ids)
+            entries.append(replace(entry, removed=tuple(sorted({*entry.removed, *gone.tolist()}))))
+        if tuple(entries) != self._manifest.segments:
+            self._commit(tuple(entries))
+
+    def plan_merge(self) -> MergePlan | None:
+        """Return the merge that is due; one at a time, so commit it or drop it before the next."""
+        return plan_merge(self._folder, self._manifest)
+
+    def commit_merge(self, plan: MergePlan, merged_path: Path) -> None:
+        """Put the merged segment in its sources' place; what was removed meanwhile stays removed.
+
+        Raises ValueError when the index no longer has what was merged, IndexDamaged, OSError; the merged
+        file is deleted then.
+        """
+        try:
+            entry = self._merged_entry(plan, merged_path)
+            merged = {each.name for each in plan.sources}
+            kept = tuple(each for each in self._manifest.segments if each.name not in merged)
+            self._commit((*kept, entry) if entry.recordings else kept)
+        except BaseException:
+            self._discard(merged_path)
+            raise
+        for name in (*merged, plan.target):
+            self._discard(self._folder / name)
+
+    def _merged_entry(self, plan: MergePlan, merged_path: Path) -> SegmentEntry:
+        """Return the merged segment's entry, with what was removed since; raise ValueError if out of date."""
+        current = {entry.name: entry for entry in self._manifest.segments}
+        late: set[int] = set()
+        for planned in plan.sources:
+            entry = current.get(planned.name)
+            if entry is None or not set(planned.removed) <= set(entry.removed):
+                raise ValueError(f"the merge is out of date: {planned.name} has left the index")
+            late |= set(entry.removed) - set(planned.removed)
+        expected = sum(each.recordings - len(each.removed) for each in plan.sources)
+        merged = self._entry(merged_path.name)
+        if merged_path != self._folder / plan.target or merged.recordings != expected:
+            raise ValueError(f"{merged_path.name} is not what was planned")
+        return replace(merged, removed=tuple(sorted(late)))
+
+    def _entry(self, name: str) -> SegmentEntry:
+        """Return the manifest's entry of a segment file just written."""
+        segment = open_segment(self._folder / name, stamp=self._manifest.stamp)
+        return SegmentEntry(name, segment.crc32, len(segment.recordings.ids), len(segment.words))
+
+    def _commit(self, entries: tuple[SegmentEntry, ...]) -> None:
+        """Swap in a manifest with these segments; when that fails, this writer keeps the old state."""
+        manifest = replace(self._manifest, generation=self.generation + 1, segments=entries)
+        live = open_all(self._folder, manifest, self._manifest, self._live)
+        write_manifest(self._folder, manifest)
+        self._manifest, self._live = manifest, live
+
+    def _discard(self, path: Path) -> None:
+        """Delete a file unless a manifest lists it; what can't be deleted now, the next writer deletes.
+
+        The one on disk may be newer than ours: when the folder could not be synced.
+        """
+        with suppress(OSError, IndexDamaged):
+            on_disk, _ = read_manifest(self._folder)
+            if path.name not in {entry.name for entry in (*on_disk.segments, *self._manifest.segments)}:
+                path.unlink()
+
+    def _read_or_create(self, stamp: str) -> Manifest:
+        """Return the folder's manifest, a new one in a folder without an index."""
+        try:
+            manifest, _ = read_manifest(self._folder)
+        except FileNotFoundError:
+            if any(SEGMENT_NAME.fullmatch(path.name) for path in derived_files(self._folder)):
+                raise IndexDamaged(str(self._folder / MANIFEST_NAME), "it is missing") from None
+            manifest = Manifest(stamp, 1, ())
+            write_manifest(self._folder, manifest)
+        if manifest.stamp != stamp:
+            raise IndexStale(str(self._folder), manifest.stamp, stamp)
+        return manifest
+
+
+class IndexReader:
+    """Looks up in the index of a folder, as it was at the last `refresh`; any number, in any process.
+
+    Threads may share one: what a look-up has begun with stays mapped until it is done.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Map the folder's index; one without a manifest is empty. Raises IndexDamaged, OSError."""
+        self._folder = folder
+        self._first_line: bytes | None = None
+        self._manifest = NOTHING
+        self._live: dict[str, LiveSegment] = {}
+        self.refresh()
+
+    @property
+    def generation(self) -> int:
+        """Return the generation that is looked up in; 0 without an index."""
+        return self._manifest.generation
+
+    @property
+    def stamp(self) -> str:
+        """Return what the index was built by; "" without an index."""
+        return self._manifest.stamp
+
+    @property
+    def size(self) -> IndexSize:
+        """Return what is live."""
+        return total_size(self._live.values())
+
+    def refresh(self) -> bool:
+        """Follow the manifest and return whether it has changed; a hundred bytes are read when not.
+
+        Raises IndexDamaged, OSError; the reader keeps what it had then.
+        """
+        while True:
+            try:
+                if read_first_line(self._folder) == self._first_line:
+                    return False
+                manifest, first_line = read_manifest(self._folder)
+            except FileNotFoundError:
+                changed = self._manifest != NOTHING
+                self.close()
+                return changed
+            try:
+                live = open_all(self._folder, manifest, self._manifest, self._live)
+            except FileNotFoundError as error:
+                with suppress(FileNotFoundError):
+                    if read_first_line(self._folder) == first_line:
+                        raise IndexDamaged(str(error.filename), "the manifest lists it, it is gone") from None
+                continue
+            self._manifest, self._live, self._first_line = manifest, live, first_line
+            return True
+
+    def frame_count(self, recording_id: int) -> int:
+        """Return the length of a live recording in frames; 0 for one that is not there."""
+        for each in tuple(self._live.values()):
+            table = each.segment.recordings
+            place = int(np.searchsorted(table.ids, recording_id))
+            if place == len(table.ids) or table.ids[place] != recording_id:
+                continue
+            if each.live is None or each.live[place]:
+                return int(table.frame_counts[place])
+        return 0
+
+    def lookup(self, fingerprint: Fingerprint, candidate_budget: int) -> Hits:
+        """Return the postings of the fingerprint's hashes, see `look_up`; raise IndexDamaged."""
+        return look_up(tuple(self._live.values()), fingerprint, candidate_budget)
+
+    def verify(self) -> None:
+        """Read the whole index; raise IndexDamaged if any of it has changed since it was written."""
+        for each in tuple(self._live.values()):
+            each.segment.verify()
+
+    def close(self) -> None:
+        """Let go of the files; the reader is empty then, until the next refresh."""
+        self._manifest, self._live, self._first_line = NOTHING, {}, None
+
+
+def wipe_index(folder: Path) -> None:
+    """Delete the index's files, and only those; raise IndexLocked while a writer has it, OSError.
+
+    The manifest goes first: without it nothing of the rest counts.
+    """
+    if not folder.is_dir():
+        return
+    lock = lock_folder(folder)
+    try:
+        (folder / MANIFEST_NAME).unlink(missing_ok=True)
+        for path in derived_files(folder):
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(lock)

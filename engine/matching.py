@@ -1,0 +1,173 @@
+"""Hits to matches: the offset histogram."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.chance import background, surprise
+from engine.model import Evidence, Fingerprint, Hits, IndexSize, Match, PassName
+from engine.settings import Settings
+
+FrameCount = Callable[[int], int]
+"""Recording id to its length in frames."""
+
+_OFFSET_BITS = 24
+_OFFSET_ZERO = 1 << (_OFFSET_BITS - 1)
+_MOST_RECORDINGS = 10
+"""Alignments looked at closely: the best of each recording, most weight first."""
+_FEWEST_VOTES = 3
+"""Two hits in line say nothing: by chance every query has them somewhere."""
+_PREFILTER_BINS = 1 << 20
+_REACH_S = 2.0
+"""An aligned landmark explains the query this far around it (a landmark itself spans up to 2.5 s)."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTrial:
+    """How the query was asked."""
+
+    pass_name: PassName
+    speed: float = 1.0
+    """How much faster than the recording the query was taken to play, and resampled accordingly."""
+    trials: int = 1
+    """How many such queries were or may be asked: each is another chance to meet something by accident."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Votes:
+    """Hits with their offsets and rarity weights, in bits [shape=(hits,)]."""
+
+    landmarks: npt.NDArray[np.int32]
+    recording_ids: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Alignment:
+    recording_id: int
+    offset_frames: int
+
+
+def match_hits(
+    query: Fingerprint,
+    hits: Hits,
+    size: IndexSize,
+    *,
+    frame_count_of: FrameCount,
+    settings: Settings,
+    trial: QueryTrial,
+) -> list[Match]:
+    """Return the recordings on whose time line hits fall into one line, best score first.
+
+    A hit votes for its alignment, +-`settings.offset_tolerance_frames`, with its hash's rarity as weight:
+    log2(postings / postings with that hash).
+    """
+    votes = _voting(query, hits, size)
+    matches = [
+        _match(query, votes, alignment, size, frame_count_of=frame_count_of, settings=settings, trial=trial)
+        for alignment in _best_alignments(votes, settings)
+    ]
+    return sorted(matches, key=lambda match: (-match.evidence.score, match.recording_id))
+
+
+def _voting(query: Fingerprint, hits: Hits, size: IndexSize) -> _Votes:
+    counts = np.maximum(hits.posting_counts, 1)
+    rarity = np.log2(np.maximum(size.postings / counts, 1.0))
+    return _Votes(
+        landmarks=hits.landmarks,
+        recording_ids=hits.recording_ids,
+        offsets=hits.frames.astype(np.int64) - query.frames[hits.landmarks],
+        weights=rarity[hits.landmarks],
+    )
+
+
+def _best_alignments(votes: _Votes, settings: Settings) -> list[_Alignment]:
+    """Return the heaviest alignment of each of the heaviest recordings."""
+    kept = _has_company(votes)
+    if not kept.any():
+        return []
+    keys = votes.recording_ids[kept] << _OFFSET_BITS | (votes.offsets[kept] + _OFFSET_ZERO)
+    cells, places = np.unique(keys, return_inverse=True)
+    own = np.bincount(places, weights=votes.weights[kept])
+    weights = own.copy()
+    for distance in range(1, settings.offset_tolerance_frames + 1):
+        for neighbour in (-distance, distance):
+            at = np.searchsorted(cells, cells + neighbour).clip(max=len(cells) - 1)
+            weights += np.where(cells[at] == cells + neighbour, own[at], 0.0)
+    # Neighbours of the true offset weigh as much as it does: it has the most votes of its own.
+    order = np.lexsort((cells, -own, -weights))
+    _, first_of_recording = np.unique(cells[order] >> _OFFSET_BITS, return_index=True)
+    best = order[np.sort(first_of_recording)[:_MOST_RECORDINGS]]
+    return [
+        _Alignment(int(cell >> _OFFSET_BITS), int(cell & ((1 << _OFFSET_BITS) - 1)) - _OFFSET_ZERO)
+        for cell in cells[best]
+    ]
+
+
+def _has_company(votes: _Votes) -> npt.NDArray[np.bool_]:
+    """Tell which hits share their neighbourhood with enough others: a count before the sort.
+
+    Bins of 4 frames, hashed into a table; a bin's two neighbours count too, so that no alignment is cut.
+    """
+    bins = (votes.recording_ids * 0x9E3779B1 + (votes.offsets >> 2)) & (_PREFILTER_BINS - 1)
+    counts = np.bincount(bins, minlength=_PREFILTER_BINS)
+    company = counts + np.roll(counts, 1) + np.roll(counts, -1)
+    enough: npt.NDArray[np.bool_] = company[bins] >= _FEWEST_VOTES
+    return enough
+
+
+def _match(
+    query: Fingerprint,
+    votes: _Votes,
+    alignment: _Alignment,
+    size: IndexSize,
+    *,
+    frame_count_of: FrameCount,
+    settings: Settings,
+    trial: QueryTrial,
+) -> Match:
+    in_recording = votes.recording_ids == alignment.recording_id
+    aligned = np.abs(votes.offsets - alignment.offset_frames) <= settings.offset_tolerance_frames
+    aligned &= in_recording
+    landmarks = votes.landmarks[aligned]
+    anchors, anchor_of = np.unique(query.frames[landmarks].astype(np.int64), return_inverse=True)
+    anchor_weights = np.zeros(len(anchors))
+    np.maximum.at(anchor_weights, anchor_of, votes.weights[aligned])
+    chance = background(
+        votes.weights,
+        size.frames,
+        votes.weights[in_recording & ~aligned],
+        frame_count_of(alignment.recording_id) + query.frame_count,
+        window_frames=2 * settings.offset_tolerance_frames + 1,
+    )
+    score = surprise(float(anchor_weights.sum()), chance, size.frames * trial.trials)
+    frame_s = settings.hop_samples / settings.sample_rate_hz
+    offset_s = float(votes.offsets[aligned].mean()) * frame_s
+    begin_s, end_s = float(anchors[0]) * frame_s, float(anchors[-1]) * frame_s
+    return Match(
+        recording_id=alignment.recording_id,
+        offset_s=offset_s,
+        speed=trial.speed,
+        evidence=Evidence(
+            votes=len(np.unique(landmarks)),
+            anchors=len(anchors),
+            score=score,
+            query_span_s=(begin_s / trial.speed, end_s / trial.speed),
+            reference_span_s=(begin_s + offset_s, end_s + offset_s),
+            coverage=_coverage(anchors, query.frame_count, frame_s),
+            found_by=trial.pass_name,
+        ),
+    )
+
+
+def _coverage(anchors: npt.NDArray[np.int64], frame_count: int, frame_s: float) -> float:
+    """Return the share of query frames within `_REACH_S` of an aligned anchor."""
+    reach = round(_REACH_S / frame_s)
+    changes = np.zeros(frame_count + 2 * reach + 2, np.int64)
+    np.add.at(changes, anchors, 1)
+    np.add.at(changes, anchors + 2 * reach + 1, -1)
+    explained = np.cumsum(changes)[reach : reach + frame_count] > 0
+    return float(explained.mean()) if frame_count else 0.0

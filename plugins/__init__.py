@@ -1,0 +1,1 @@
+"""Media-server plugins; `plugins.api` is the contract they see."""

@@ -1,0 +1,106 @@
+"""What tests share: a real PostgreSQL with a fresh database each, and a configuration that uses it."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from daemon.config import Config, load_config
+from daemon.db import migrate
+from daemon.embedded_postgres import EmbeddedPostgres
+from daemon.errors import DaemonError
+from daemon.services import Services, open_services
+
+TEMPLATE = "spectra_template"
+_numbers = count()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--strict-skips", action="store_true", help="A skipped test is a failure (CI).")
+
+
+def pytest_terminal_summary(terminalreporter, exitstatus, config) -> None:  # type: ignore[no-untyped-def]
+    skipped = terminalreporter.stats.get("skipped", [])
+    if config.getoption("--strict-skips") and skipped:
+        terminalreporter.write_line(f"{len(skipped)} skipped tests count as failures here", red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--strict-skips") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL for this test process; yields how to connect to it."""
+    # Not below pytest's own folder: that is closed to the user PostgreSQL runs as when we are root.
+    with tempfile.TemporaryDirectory(prefix="spectra-test-") as folder:
+        Path(folder).chmod(0o711)
+        server = EmbeddedPostgres(Path(folder) / "postgres")
+        conninfo = asyncio.run(server.start())
+        try:
+            _execute(conninfo, "CREATE DATABASE {}", TEMPLATE)
+            asyncio.run(migrate(make_conninfo(conninfo, dbname=TEMPLATE)))
+            yield conninfo
+        finally:
+            asyncio.run(server.stop())
+
+
+@pytest.fixture
+def conninfo(postgres_server: str) -> Iterator[str]:
+    """A fresh database of the current schema."""
+    name = f"spectra_test_{next(_numbers)}"
+    _execute(postgres_server, "CREATE DATABASE {} TEMPLATE {}", name, TEMPLATE)
+    yield make_conninfo(postgres_server, dbname=name)
+    _execute(postgres_server, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    """An empty music folder."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def config(tmp_path: Path, music: Path, conninfo: str) -> Config:
+    """A small, quick configuration: one worker of each kind, the test's database, the test's music folder."""
+    return load_config(
+        overrides={
+            "state_dir": str(tmp_path / "state"),
+            "database.url": conninfo,
+            "library.roots": [str(music)],
+            "library.quiet_s": 0.1,
+            "workers.ingest": 1,
+            "workers.match": 1,
+            "server.port": 0,
+            "rate_limits.match": "10000/minute",
+            "rate_limits.task_status": "100000/minute",
+            "rate_limits.default": "100000/minute",
+        }
+    )
+
+
+@pytest.fixture
+async def services(config: Config) -> AsyncIterator[Services]:
+    """All services on the test's database and folders, without a watcher."""
+
+    def stop(reason: DaemonError) -> None:
+        raise AssertionError(reason)
+
+    async with open_services(config, stop, watch=False) as opened:
+        yield opened
+
+
+def _execute(conninfo: str, statement: str, *names: str) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]
