@@ -5,6 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 MUSIC ?=
 PORT ?= 8765
+PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check format bench clean
@@ -17,7 +18,7 @@ run: $(VENV)/.installed ## Start Spectra: make run MUSIC=/path/to/music [PORT=87
 	@exec $(BIN)/spectra serve --music "$(MUSIC)" --port $(PORT)
 
 test: $(VENV)/.installed-dev ## Run the tests
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-dev ## ruff, mypy --strict, import directions
 	$(BIN)/ruff check .
