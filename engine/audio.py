@@ -82,17 +82,22 @@ def _blocks(container: InputContainer, name: str, rate_hz: int) -> Iterator[Samp
     """Yield the sound of the first audio stream, resampled; its format may change in mid-stream."""
     resampler = None
     resampled_format = None
+    reason = "nothing in it decodes"
     for frame in _frames(container, name):
         frame_format = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if resampler is None or frame_format != resampled_format:
+            yield from _flushed(resampler)
+            resampler = AudioResampler(format="flt", layout="mono", rate=rate_hz)
         try:
-            if resampler is None or frame_format != resampled_format:
-                yield from _flushed(resampler)
-                resampler = AudioResampler(format="flt", layout="mono", rate=rate_hz)
-                resampled_format = frame_format
             resampled = resampler.resample(frame)
-        except (FFmpegError, ValueError) as error:
-            raise NotAudio(name, f"{_reason(error)}: {frame.layout.name}, {frame.sample_rate} Hz") from error
+        except (FFmpegError, ValueError) as error:  # 300 channels, 2 GHz: the file's, or damage
+            reason = f"{_reason(error)}: {frame.layout.name}, {frame.sample_rate} Hz"
+            resampler = None
+            continue
+        resampled_format = frame_format
         yield from map(_mono, resampled)
+    if resampled_format is None:
+        raise NotAudio(name, reason)
     yield from _flushed(resampler)
 
 
@@ -103,19 +108,16 @@ def _frames(container: InputContainer, name: str) -> Iterator[AudioFrame]:
     stream.codec_context.thread_count = 1  # a worker process per core is faster than threads in one
     decoded_any = False
     bad_packets = 0
-    reason = "nothing in it decodes"
     for packet in _packets(container):
         try:
-            for frame in packet.decode():
-                decoded_any = True
-                yield frame
+            frames = packet.decode()
         except FFmpegError as error:  # decoders have codes of their own beside "invalid data"
-            reason = _reason(error)
             bad_packets += 1
             if not decoded_any and bad_packets > _TOLERATED_BAD_PACKETS:
-                break
-    if not decoded_any:
-        raise NotAudio(name, reason)
+                raise NotAudio(name, _reason(error)) from error
+            continue
+        decoded_any = decoded_any or bool(frames)
+        yield from frames
 
 
 def _packets(container: InputContainer) -> "Iterator[Packet[AudioStream]]":
@@ -124,9 +126,10 @@ def _packets(container: InputContainer) -> "Iterator[Packet[AudioStream]]":
 
 
 def _flushed(resampler: AudioResampler | None) -> Iterator[Samples]:
-    if resampler is not None:
-        # One that has nothing to convert hands back what it is given, also the None.
-        yield from (_mono(frame) for frame in resampler.resample(None) if frame is not None)
+    if resampler is None:
+        return
+    with suppress(FFmpegError):  # a fraction of a frame is lost at most
+        yield from map(_mono, resampler.resample(None))
 
 
 def _mono(frame: AudioFrame) -> Samples:

@@ -19,7 +19,8 @@ _MOST_RECORDINGS = 10
 """Alignments looked at closely: the best of each recording, most weight first."""
 _FEWEST_VOTES = 3
 """Two hits in line say nothing: by chance every query has them somewhere."""
-_PREFILTER_BINS = 1 << 20
+_PREFILTER_BINS_PER_HIT = 4
+"""At least so many: hits that share a bin by accident are few."""
 _REACH_S = 2.0
 """An aligned landmark explains the query this far around it (a landmark itself spans up to 2.5 s)."""
 
@@ -112,10 +113,11 @@ def _has_company(votes: _Votes) -> npt.NDArray[np.bool_]:
 
     Bins of 4 frames, hashed into a table; a bin's two neighbours count too, so that no alignment is cut.
     """
-    bins = (votes.recording_ids * 0x9E3779B1 + (votes.offsets >> 2)) & (_PREFILTER_BINS - 1)
-    counts = np.bincount(bins, minlength=_PREFILTER_BINS)
-    company = counts + np.roll(counts, 1) + np.roll(counts, -1)
-    enough: npt.NDArray[np.bool_] = company[bins] >= _FEWEST_VOTES
+    mask = (_PREFILTER_BINS_PER_HIT << len(votes.offsets).bit_length()) - 1
+    bins = (votes.recording_ids * 0x9E3779B1 + (votes.offsets >> 2)) & mask
+    counts = np.bincount(bins, minlength=mask + 1)
+    company = counts[bins] + counts[(bins + 1) & mask] + counts[(bins - 1) & mask]
+    enough: npt.NDArray[np.bool_] = company >= _FEWEST_VOTES
     return enough
 
 

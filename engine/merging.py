@@ -17,8 +17,8 @@ from engine.segment import (
     RECORDING_BITS,
     RecordingTable,
     open_segment,
-    write_sorted,
 )
+from engine.segment_writer import write_sorted
 
 FAN_IN = 4
 """Segments of one tier that are merged: a tier is four times the one below, so every posting is rewritten

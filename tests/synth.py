@@ -2,6 +2,7 @@
 
 import functools
 import io
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -34,6 +35,8 @@ _CODECS = {
     ".webm": "libopus",
     ".wma": "wmav2",
 }
+SUFFIXES = tuple(_CODECS)
+"""The formats that `write_audio` knows."""
 _FORMATS = {".aac": "adts", ".alac.m4a": "ipod", ".m4a": "ipod", ".mka": "matroska", ".mkv": "matroska"}
 _BIT_RATE = 64_000
 _CODEC_RATES_HZ = {"libopus": 48_000, "wmav2": 44_100}
@@ -122,6 +125,14 @@ def played_at(samples: Sound, speed: float) -> Sound:
     return np.interp(places, np.arange(len(samples)), samples).astype(np.float32)
 
 
+def likeness(samples: Sound, original: Sound) -> float:
+    """Return the correlation of two sounds whose beginnings differ by no more than an encoder's delay."""
+    length = 1 << 17
+    spectra = np.fft.rfft(samples, length), np.fft.rfft(original, length)
+    correlation = np.fft.irfft(spectra[0] * spectra[1].conj())
+    return float(correlation.max() / np.sqrt(np.sum(samples**2.0) * np.sum(original**2.0)))
+
+
 def write_audio(
     path: Path,
     sound: Sound | Sequence[Sound],
@@ -149,6 +160,27 @@ def write_audio(
         for frame in _frames(channels, layout, rate_hz):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    return path
+
+
+def encoded(sound: Sound, suffix: str, folder: Path) -> bytes:
+    """Return a sound as the content of a file of this format; it is made in the folder."""
+    return write_audio(folder / f"encoded{suffix}", sound).read_bytes()
+
+
+def wav(
+    *, channels: int = 1, rate_hz: int = 8_000, codec_tag: int = 1, bits: int = 16, content: bytes
+) -> bytes:
+    """Return a WAV file with a header of one's own choice."""
+    block = channels * bits // 8
+    layout = struct.pack("<HHIIHH", codec_tag, channels, rate_hz, rate_hz * block & 0xFFFFFFFF, block, bits)
+    head = b"WAVEfmt " + struct.pack("<I", 16) + layout + b"data" + struct.pack("<I", len(content))
+    return b"RIFF" + struct.pack("<I", len(head) + len(content)) + head + content
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Write a file and return where it is."""
+    path.write_bytes(content)
     return path
 
 

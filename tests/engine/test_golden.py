@@ -50,8 +50,9 @@ def test_the_constellation_is_laid_out_as_it_always_was(golden):
 def test_the_golden_sound_does_not_hang_on_the_last_bits_of_a_float(golden, seed):
     sound = synth.portable(DURATION_S)
     disturbed = sound * (1 + 1e-6 * np.random.default_rng(seed).standard_normal(len(sound)))
-    before, today = decode(bytes.fromhex(golden["constellation"])), constellation(
-        [disturbed.astype(np.float32)], Settings()
+    before, today = (
+        decode(bytes.fromhex(golden["constellation"])),
+        constellation([disturbed.astype(np.float32)], Settings()),
     )
     for name in ("frames", "bins", "ranks"):
         np.testing.assert_array_equal(getattr(before, name), getattr(today, name))

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from engine import index, merging
+from engine import index_reader, merging
 from engine.errors import IndexDamaged, IndexLocked, IndexStale
-from engine.index import IndexReader, IndexWriter, wipe_index
+from engine.index import IndexWriter, wipe_index
+from engine.index_reader import IndexReader
 from engine.manifest import MANIFEST_NAME
 from engine.merging import MergePlan, run_merge
 from engine.model import Fingerprint, Hits, IndexSize
@@ -371,14 +372,14 @@ def test_a_reader_without_an_index_is_empty_until_there_is_one(folder):
 def test_a_reader_follows_a_merge_that_deletes_what_it_was_about_to_open(folder, writer, monkeypatch):
     for n in range(4):
         writer.add([(n, fingerprint([n]))])
-    original = index.open_all
+    original = index_reader.open_all
 
     def open_after_a_merge(*arguments: Any) -> Any:
         monkeypatch.undo()
         merged(writer)
         return original(*arguments)
 
-    monkeypatch.setattr(index, "open_all", open_after_a_merge)
+    monkeypatch.setattr(index_reader, "open_all", open_after_a_merge)
     reader = IndexReader(folder)
     assert reader.generation == writer.generation
     assert reader.size.recordings == 4

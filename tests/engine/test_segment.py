@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from engine.errors import IndexDamaged
 from engine.model import Fingerprint
-from engine.segment import FRAME_BITS, Postings, mix, open_segment, write_segment
+from engine.segment import FRAME_BITS, mix, open_segment
+from engine.segment_writer import Postings, write_segment
 
 STAMP = "1:packed"
 
