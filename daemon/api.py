@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Set
 from contextlib import aclosing
 from http import HTTPStatus
 from importlib import resources
@@ -10,18 +10,27 @@ from pathlib import Path
 from uuid import UUID
 
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
-from daemon.errors import ClipQueueFull, ClipTooLarge, EmptyClip
+from daemon.errors import ClipNotKept, ClipQueueFull, ClipTooLarge, EmptyClip
 from daemon.health import check_health
 from daemon.keys import SERVICES
+from daemon.library import shown
 from daemon.peer import peer_of
 from daemon.status import describe_status
 
 _CHUNK_BYTES = 1 << 18
 _LONGEST_UPLOAD_S = 600.0
 """A sender that takes longer than this holds a place in the queue for nothing."""
-_NOT_A_CLIP = {"application/json", "application/x-www-form-urlencoded", "text/html"}
+_NOT_A_CLIP = {"application/json", "application/x-www-form-urlencoded", "text/html", "text/plain"}
+_LARGEST_FIELD_BYTES = 1 << 16
+"""Of a form's other fields, which are read only to be skipped."""
+_DAMAGED_BODY = (ValueError, AssertionError, RuntimeError, HttpProcessingError, web.RequestPayloadError)
+"""What aiohttp raises while it reads a body that breaks the rules of multipart or of its encoding."""
+_DAMAGED = "The body is damaged or cut off: send it again."
 _MOST_PATHS = 10_000
+_MOST_FAILED = 10_000
+"""Of the failed files, how many are searched for those at the paths of POST /add."""
 
 routes = web.RouteTableDef()
 
@@ -56,7 +65,7 @@ async def match_file(request: web.Request) -> web.Response:
     matches = request.app[SERVICES].matches
     try:
         async with asyncio.timeout(_LONGEST_UPLOAD_S), aclosing(_clip_chunks(request)) as chunks:
-            task_id = await matches.submit(chunks)
+            task_id = await matches.submit(chunks, announced_bytes=request.content_length)
     except ClipQueueFull as error:
         raise web.HTTPServiceUnavailable(
             text=str(error), headers={"Retry-After": str(error.args[0])}
@@ -65,6 +74,8 @@ async def match_file(request: web.Request) -> web.Response:
         raise web.HTTPRequestEntityTooLarge(error.args[0], text=str(error)) from error
     except EmptyClip as error:
         raise web.HTTPBadRequest(text=str(error)) from error
+    except ClipNotKept as error:
+        raise web.HTTPInsufficientStorage(text=str(error)) from error
     except TimeoutError as error:
         raise web.HTTPRequestTimeout(text="The upload took too long.") from error
     return web.json_response({"task_id": str(task_id), "status": "pending"}, status=HTTPStatus.ACCEPTED)
@@ -94,15 +105,25 @@ async def add(request: web.Request) -> web.Response:
     """Look at files and folders of this machine; only for its own command line, over the Unix socket."""
     if not peer_of(request).over_unix_socket:
         raise web.HTTPForbidden(text="Only `spectra add` on the daemon's machine may name paths.")
-    library = request.app[SERVICES].library
-    looked = [await library.add_path(path) for path in await _paths(request)]
+    services = request.app[SERVICES]
+    paths = await _paths(request)
+    looked = [await services.library.add_path(path) for path in paths]
+    owners = [services.library.owner_of(path) for path in paths]
+    named = {os.fsencode(path) for path in paths}
+    failed = await services.store.failed_files(_MOST_FAILED)
     return web.json_response(
         {
             "found": sum(each.found for each in looked),
             "new": sum(each.new for each in looked),
             "changed": sum(each.changed for each in looked),
+            "libraries": sorted({shown(owner.root) for owner in owners if owner is not None}),
             "problems": [
                 {"path": path, "error": reason} for each in looked for path, reason in each.problems()
+            ],
+            "failed": [
+                {"path": shown(path), "error": reason}
+                for path, reason in failed
+                if _is_at_or_below(path, named)
             ],
         },
         status=HTTPStatus.ACCEPTED,
@@ -133,16 +154,18 @@ async def _clip_chunks(request: web.Request) -> AsyncGenerator[bytes]:
             text=f"{request.content_type} is no clip: send multipart/form-data with the field `file`, "
             "or the audio itself as application/octet-stream."
         )
-    if not request.content_type.startswith("multipart/"):
-        async for chunk in request.content.iter_chunked(_CHUNK_BYTES):
-            yield chunk
-        return
-    part = await _file_part(await _multipart(request))
+    part = None
+    read: Callable[[int], Awaitable[bytes]] = request.content.read
     try:
-        while chunk := await part.read_chunk(_CHUNK_BYTES):
+        if request.content_type.startswith("multipart/"):
+            part = await _file_part(await _multipart(request))
+            read = part.read_chunk
+        while chunk := await read(_CHUNK_BYTES):
             yield bytes(chunk)
-    except ValueError as error:
-        raise web.HTTPBadRequest(text=f"The multipart body is damaged: {error}.") from error
+    except _DAMAGED_BODY as error:
+        raise web.HTTPBadRequest(text=_DAMAGED) from error
+    if part is not None and not part.at_eof():  # aiohttp lets the closing boundary be missing
+        raise web.HTTPBadRequest(text=_DAMAGED)
 
 
 async def _multipart(request: web.Request) -> MultipartReader:
@@ -153,12 +176,16 @@ async def _multipart(request: web.Request) -> MultipartReader:
 
 
 async def _file_part(reader: MultipartReader) -> BodyPartReader:
-    try:
-        while part := await reader.next():
-            if isinstance(part, BodyPartReader) and part.name == "file":
-                return part
-    except ValueError as error:
-        raise web.HTTPBadRequest(text=f"The multipart body is damaged: {error}.") from error
+    while isinstance(part := await reader.next(), BodyPartReader):
+        if part.name == "file":
+            return part
+        skipped_bytes = 0
+        while chunk := await part.read_chunk(_CHUNK_BYTES):
+            skipped_bytes += len(chunk)
+            if skipped_bytes > _LARGEST_FIELD_BYTES:
+                raise web.HTTPRequestEntityTooLarge(
+                    _LARGEST_FIELD_BYTES, text=f"Only the field `file` may be large, not {part.name!r}."
+                )
     raise web.HTTPBadRequest(text="The multipart body has no field `file`.")
 
 
@@ -176,3 +203,11 @@ async def _paths(request: web.Request) -> list[Path]:
     if not all(isinstance(path, str) and os.path.isabs(path) and "\0" not in path for path in paths):  # noqa: PTH117
         raise web.HTTPBadRequest(text="Every path must be absolute.")
     return [Path(path) for path in paths]
+
+
+def _is_at_or_below(path: bytes, named: Set[bytes]) -> bool:
+    while path:
+        if path in named:
+            return True
+        path = path.rpartition(b"/")[0]
+    return b"/" in named

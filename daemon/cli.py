@@ -26,12 +26,15 @@ from daemon.keys import SERVICES
 from daemon.progress import Amount, show_progress
 from daemon.services import Services
 from daemon.state_folder import prepare_state_folder
+from daemon.store import FileCounts, Library
 from daemon.token_file import load_or_create_token
 from engine.errors import SpectraError
 
 NOTHING_FOUND = 1
 TROUBLE = 1
 FAILED = 2
+_WIDEST = 10_000
+"""Characters of a line that goes to a file or another program."""
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -90,7 +93,7 @@ def add(
 ) -> None:
     """Fingerprint files or folders now, inside a watched folder or elsewhere. Files are only read.
 
-    Exit code 1 if something could not be read or fingerprinted.
+    Exit code 1 if there is no audio file, or one could not be read or fingerprinted.
 
     Example: spectra add ~/Downloads/album
     """
@@ -99,25 +102,27 @@ def add(
     absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - keeps a link's own name
 
     async def work(client: Client) -> int:
-        before = await _failed_count(client)
         looked = await client.post("/add", {"paths": absolute})
 
         async def ask() -> Amount:
             libraries = (await client.get("/status"))["libraries"]
-            pending = sum(each["pending"] for each in libraries)
-            return Amount(total=max(looked["new"] + looked["changed"], pending), left=pending)
+            theirs = [each for each in libraries if each["root"] in looked["libraries"]]
+            return Amount(
+                total=sum(each["present"] for each in theirs), left=sum(each["pending"] for each in theirs)
+            )
 
         await show_progress("fingerprinting", ask, err)
-        failed = await _failed_count(client) - before
+        failed = (await client.post("/add", {"paths": absolute}))["failed"]
         if as_json:
             _print_json(looked | {"failed": failed})
         else:
-            out.print(f"{looked['found']} files, {looked['new']} new, {looked['changed']} changed")
-            for problem in looked["problems"]:
-                err.print(escape(f"{problem['path']}: {problem['error']}"))
-            if failed:
-                err.print(f"{failed} could not be fingerprinted: spectra status tells why")
-        return TROUBLE if failed or looked["problems"] else 0
+            found = _count(looked["found"], "audio file")
+            out.print(f"{found}, {looked['new']} new, {looked['changed']} changed, {len(failed)} failed")
+            for problem in looked["problems"] + failed:
+                err.print(escape(_blamed(problem)))
+            if not looked["found"] and not looked["problems"]:
+                err.print("there is no file with an audio file's name")
+        return TROUBLE if failed or looked["problems"] or not looked["found"] else 0
 
     _run_with_client(loaded, work)
 
@@ -130,7 +135,9 @@ def match(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a clip is. Exit code 1 if it is not known.
+    """Say what a clip is: which recording, how sure that is, and where in it the clip begins.
+
+    Exit code 1 if it is not known, 2 if it is no audio.
 
     Example: spectra match clip.mp3
     """
@@ -144,8 +151,10 @@ def match(
             _print_json(results)
         elif results:
             _print_matches(results)
-        else:
+        elif (await client.get("/status"))["recordings"]["total"]:
             out.print("Not known: nothing in the library explains this clip.")
+        else:
+            out.print("Not known: the library is empty. Fill it by spectra serve --music, or spectra add.")
         return 0 if results else NOTHING_FOUND
 
     _run_with_client(loaded, work)
@@ -156,17 +165,23 @@ def status(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is known, what is waiting, and what failed. Exit code 1 if not all is well."""
+    """Show what is known, what is waiting, and what failed. Exit code 1 if not all is well.
+
+    Example: spectra status
+    """
     loaded = _load(config)
     _set_up_logging(loaded, quiet=True)
 
     async def work(client: Client) -> int:
-        current = await client.get("/status")
         health = await client.get("/health")
+        # Without its database the daemon has nothing to tell but that.
+        current = await client.get("/status") if health["checks"]["database"]["status"] == "ok" else {}
         if as_json:
             _print_json(current | {"health": health})
         else:
-            _print_status(current, health)
+            if current:
+                _print_status(current)
+            _print_troubles(health)
         return 0 if health["status"] == "ok" else TROUBLE
 
     _run_with_client(loaded, work)
@@ -177,7 +192,10 @@ def reindex(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Build the index anew from the database; no audio is read. Look-ups go on and see it grow."""
+    """Build the index anew from the database; no audio is read. Look-ups go on and see it grow.
+
+    Example: spectra reindex
+    """
     loaded = _load(config)
     _set_up_logging(loaded, quiet=True)
 
@@ -193,7 +211,7 @@ def reindex(
         if as_json:
             _print_json(index)
         else:
-            out.print(f"{index['recordings']} recordings, {index['postings']} postings")
+            out.print(f"{_count(index['recordings'], 'recording')}, {index['postings']} postings")
         return 0
 
     _run_with_client(loaded, work)
@@ -204,7 +222,10 @@ def show_config(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show every option as it is in force, and where its value comes from."""
+    """Show every option as it is in force, and where its value comes from. Secrets are masked.
+
+    Example: spectra config --config spectra.toml
+    """
     options = describe(_load(config))
     if as_json:
         _print_json([asdict(option) for option in options])
@@ -212,12 +233,15 @@ def show_config(
     table = Table("option", "value", "from", "meaning", box=None, pad_edge=False)
     for option in options:
         table.add_row(option.path, escape(option.value), escape(option.source), escape(option.description))
-    out.print(table)
+    _print_table(table)
 
 
 @cli.command()
 def token(config: ConfigFile = None) -> None:
-    """Show the token that peers on other machines must send (Authorization: Bearer ...)."""
+    """Show the token that programs on other machines must send.
+
+    Example: curl -H "Authorization: Bearer $(spectra token)" http://spectra.home:8765/status
+    """
     loaded = _load(config)
     try:
         prepare_state_folder(loaded.state_dir)
@@ -255,7 +279,7 @@ def _load(path: Path | None, overrides: Mapping[str, object] | None = None) -> C
 def _run(work: Coroutine[Any, Any, None]) -> None:
     try:
         asyncio.run(work)
-    except (SpectraError, OSError, aiohttp.ClientError) as error:
+    except (SpectraError, OSError, aiohttp.ClientError, psycopg.Error) as error:
         raise _failure(error) from error
 
 
@@ -290,14 +314,17 @@ def _set_up_logging(config: Config, *, quiet: bool) -> None:
 
 
 async def _show_first_scan(services: Services) -> None:
-    """Show how far the first look through the music is, then what it found."""
+    """Show the progress on `err` until all watched files had their turn, then the sum."""
 
     async def ask() -> Amount:
-        libraries = [each for each in await services.store.libraries() if each.watched]
-        counts = (await services.store.file_counts()).values()
-        pending = sum(each.pending for each in counts)
-        has_looked = all(services.library.last_look(each.library_id) is not None for each in libraries)
-        return Amount(sum(each.present for each in counts), pending, is_final=has_looked)
+        libraries = await _watched(services)
+        every = await services.store.file_counts()
+        counts = [every.get(each.library_id, FileCounts()) for each in libraries]
+        return Amount(
+            total=sum(each.present for each in counts),
+            left=sum(each.pending for each in counts),
+            is_final=all(services.library.last_look(each.library_id) is not None for each in libraries),
+        )
 
     try:
         await show_progress("fingerprinting", ask, err)
@@ -306,19 +333,28 @@ async def _show_first_scan(services: Services) -> None:
         known = await services.store.recording_counts()
     except psycopg.Error:  # the log says what is wrong with the database
         return
-    failed = sum(each.failed for each in counts)
+    indexed, failed = (sum(each.indexed for each in counts), sum(each.failed for each in counts))
     out.print(
-        f"{known.recordings} recordings from {sum(each.indexed for each in counts)} files can be matched, "
+        f"{_count(known.recordings, 'recording')} from {_count(indexed, 'file')} can be matched, "
         f"{known.references} of them with trusted tags"
-        + (f"; {failed} files could not be fingerprinted (spectra status)" if failed else "")
+        + (f"; {_count(failed, 'file')} could not be fingerprinted (spectra status)" if failed else "")
     )
 
 
-async def _failed_count(client: Client) -> int:
-    return sum(each["failed"] for each in (await client.get("/status"))["libraries"])
+async def _watched(services: Services) -> list[Library]:
+    """Return the libraries that this daemon watches; the database may know others, from former runs."""
+    watched = [] if services.watcher is None else services.watcher.status()
+    roots = {os.fsencode(each.root) for each in watched}
+    return [each for each in await services.store.libraries() if each.root in roots]
+
+
+def _print_json(value: object) -> None:
+    """Print for programs."""
+    typer.echo(json.dumps(value, indent=2))
 
 
 def _print_matches(results: list[dict[str, Any]]) -> None:
+    """Print what a clip is, best first."""
     table = Table("name", "artist", "album", "sure", "at", "landmarks", box=None, pad_edge=False)
     for result in results:
         table.add_row(
@@ -329,33 +365,52 @@ def _print_matches(results: list[dict[str, Any]]) -> None:
             _clock(result["offset_s"]),
             str(result["votes"]),
         )
-    out.print(table)
+    _print_table(table)
 
 
-def _print_status(current: dict[str, Any], health: dict[str, Any]) -> None:
+def _print_table(table: Table) -> None:
+    """Print one line a row where no terminal limits its width: for grep."""
+    table.columns[0].no_wrap = True
+    (out if out.is_terminal else Console(width=_WIDEST)).print(table)
+
+
+def _print_status(current: dict[str, Any]) -> None:
+    """Print what is known, what is waiting, and what failed."""
     known = current["recordings"]
     out.print(
-        f"{known['total']} recordings ({known['hours']:.1f} hours), {known['references']} with trusted tags; "
-        f"{current['index']['recordings']} indexed"
+        f"{_count(known['total'], 'recording')} ({known['hours']:.1f} hours), "
+        f"{known['references']} with trusted tags; {current['index']['recordings']} indexed"
     )
     for library in current["libraries"]:
         reason = f" ({library['reason']})" if library["reason"] else ""
         out.print(
             escape(
                 f"{library['root']}: {library['state']}{reason}; "
-                f"{library['indexed']} of {library['present']} files indexed, {library['pending']} pending, {library['failed']} failed, "
-                f"{library['missing']} missing"
+                f"{library['indexed']} of {_count(library['present'], 'file')} indexed, "
+                f"{library['pending']} pending, {library['failed']} failed, {library['missing']} missing"
             )
         )
     for failed in current["failed"]:
-        out.print(escape(f"  {failed['path']}: {failed['error']}"))
+        out.print(f"  {escape(_blamed(failed))}")
+
+
+def _print_troubles(health: dict[str, Any]) -> None:
+    """Print which parts are not well."""
     for name, check in health["checks"].items():
         if check["status"] != "ok":
-            out.print(f"[red]{name}[/red]: {escape(check['detail'])}")
+            err.print(f"[red]{name}[/red]: {escape(check['detail'])}")
 
 
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2))
+def _blamed(failed: dict[str, Any]) -> str:
+    """Return a path with what is wrong there; most reasons begin with the file's name already."""
+    path, reason = str(failed["path"]), str(failed["error"])
+    name = path.rpartition("/")[2]
+    return f"{path}: {reason.removeprefix(f'{name}: ')}"
+
+
+def _count(number: int, noun: str) -> str:
+    """Return "1 file", "2 files"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _clock(offset_s: float) -> str:

@@ -112,7 +112,7 @@ class Engine(Section):
     longest_decoded_s: float = Field(
         default=ENGINE.longest_decoded_s,
         ge=60,
-        le=86_400,
+        le=40_000,  # a frame number has 20 bits in the index: 11.6 h
         description="Longer audio, in seconds, is refused.",
     )
     candidate_budget: int = Field(

@@ -9,6 +9,7 @@ import psycopg
 
 from daemon.db import Connection, connect
 from daemon.errors import DatabaseInUse, DatabaseUnreachable
+from daemon.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
@@ -29,14 +30,13 @@ async def hold_daemon_lock(conninfo: str, on_lost: Callable[[DatabaseInUse], Non
     ------
     DatabaseInUse : another daemon has this database
     """
-    connection = await _take(conninfo)
-    keeper = asyncio.create_task(_keep(conninfo, connection, on_lost))
+    holder = _Holder(conninfo, await _take(conninfo))
+    keeper = asyncio.create_task(holder.keep(on_lost))
     try:
         yield
     finally:
-        keeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeper
+        await end_tasks(keeper)
+        await holder.connection.close()
 
 
 async def _take(conninfo: str) -> Connection:
@@ -44,24 +44,33 @@ async def _take(conninfo: str) -> Connection:
     cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,))
     row = await cursor.fetchone()
     if row is None or not row[0]:
+        name = connection.info.dbname  # a closed connection does not know it
         await connection.close()
-        raise DatabaseInUse(connection.info.dbname)
+        raise DatabaseInUse(name)
     return connection
 
 
-async def _keep(conninfo: str, connection: Connection, on_lost: Callable[[DatabaseInUse], None]) -> None:
-    try:
-        while True:
-            await asyncio.sleep(_CHECK_EVERY_S)
-            try:
-                await connection.execute("SELECT 1")
-            except psycopg.Error:
+class _Holder:
+    """The connection that holds the lock, replaced when it breaks."""
+
+    def __init__(self, conninfo: str, connection: Connection) -> None:
+        self._conninfo = conninfo
+        self.connection = connection
+
+    async def keep(self, on_lost: Callable[[DatabaseInUse], None]) -> None:
+        try:
+            while True:
+                await asyncio.sleep(_CHECK_EVERY_S)
                 with suppress(DatabaseUnreachable, psycopg.Error):
-                    await connection.close()
-                    connection = await _take(conninfo)
-                    log.info("took the database's daemon lock again")
-    except DatabaseInUse as error:
-        log.critical("%s", error)
-        on_lost(error)
-    finally:
-        await connection.close()
+                    await self._check()
+        except DatabaseInUse as error:
+            log.critical("%s", error)
+            on_lost(error)
+
+    async def _check(self) -> None:
+        try:
+            await self.connection.execute("SELECT 1")
+        except psycopg.Error:
+            await self.connection.close()
+            self.connection = await _take(self._conninfo)
+            log.info("took the database's daemon lock again")

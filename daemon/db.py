@@ -1,12 +1,12 @@
 """PostgreSQL: the pool, the migrations and the named queries."""
 
+import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import resources
-from importlib.resources.abc import Traversable
 from typing import LiteralString, cast
 
 import psycopg
@@ -28,6 +28,12 @@ _POOL_WAIT_S = 10.0
 Connection = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
 Queries = Mapping[str, LiteralString]
+
+
+@dataclass(frozen=True, slots=True)
+class _Migration:
+    name: str
+    sql: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +83,11 @@ async def open_database(conninfo: str, *, pool_max: int) -> AsyncIterator[Databa
         timeout=_POOL_WAIT_S,
         open=False,
         check=AsyncConnectionPool.check_connection,
+        # Its waits double: after minutes without a server it would not notice for minutes that there is one.
+        reconnect_timeout=_POOL_WAIT_S,
     )
     async with pool:
-        yield Database(pool, load_queries())
+        yield Database(pool, await asyncio.to_thread(load_queries))
 
 
 async def migrate(conninfo: str) -> None:
@@ -89,7 +97,7 @@ async def migrate(conninfo: str) -> None:
     ------
     SchemaTooNew : it has migrations that this Spectra does not know
     """
-    scripts = _migrations()
+    scripts = await asyncio.to_thread(_migrations)
     connection = await connect(conninfo)
     async with connection:
         await connection.execute("SELECT pg_advisory_lock(%s)", (_MIGRATION_LOCK,))
@@ -106,13 +114,13 @@ async def migrate(conninfo: str) -> None:
                 await _apply(connection, version, script)
 
 
-async def _apply(connection: Connection, version: int, script: Traversable) -> None:
+async def _apply(connection: Connection, version: int, script: _Migration) -> None:
     log.info("applying migration %s", script.name)
     async with connection.transaction():
         # psycopg sends a statement without parameters as it is, so a script may hold many.
-        await connection.execute(script.read_text(encoding="utf-8"))
+        await connection.execute(script.sql)
         if version == 1:
-            await connection.execute(SchemaManager.get_schema())
+            await connection.execute(await asyncio.to_thread(SchemaManager.get_schema))
         await connection.execute(
             "INSERT INTO schema_migrations (version, name) VALUES (%s, %s)", (version, script.name)
         )
@@ -130,6 +138,10 @@ def load_queries() -> Queries:
     return queries
 
 
-def _migrations() -> dict[int, Traversable]:
+def _migrations() -> dict[int, _Migration]:
     folder = resources.files("daemon").joinpath("sql", "migrations")
-    return {int(file.name.split("_")[0]): file for file in folder.iterdir() if file.name.endswith(".sql")}
+    return {
+        int(file.name.split("_")[0]): _Migration(file.name, file.read_bytes())
+        for file in folder.iterdir()
+        if file.name.endswith(".sql")
+    }

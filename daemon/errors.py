@@ -19,6 +19,7 @@ DaemonError                    the service cannot do what was asked
         ClipQueueFull          too many wait already
         ClipTooLarge           more bytes than allowed
         EmptyClip              no bytes at all
+        ClipNotKept            the spool can't be written
     AddressUnusable            the address to listen on is taken, or not ours
     RequestFailed              the daemon refused what a command asked
     ConfigError                an option is unknown, or has a value that isn't allowed
@@ -281,3 +282,16 @@ class RequestFailed(DaemonError):  # noqa: N818
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class ClipNotKept(ClipError):  # noqa: N818
+    """The spool can't be written."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        return (
+            f"The clip can't be kept until it is matched ({self.args[0]}): see to the disk of Spectra's "
+            "state folder, then send it again."
+        )

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import mutagen
-from mutagen import MutagenError
 
 _LONGEST_VALUE = 1_000
 """Characters kept of a tag: longer ones are mistakes, and would travel through every answer."""
@@ -22,6 +21,10 @@ _PLACEHOLDER = re.compile(
     ) \W*""",
     re.IGNORECASE | re.VERBOSE,
 )
+# mutagen's easy interface first, then what ID3 in AIFF or WAV, and ASF, call it: for those it has none.
+_TITLE = ("title", "TIT2")
+_ARTIST = ("artist", "TPE1", "Author")
+_ALBUM = ("album", "TALB", "WM/AlbumTitle")
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 
 
@@ -50,14 +53,20 @@ def read_tags(path: Path) -> FileTags:
     try:
         with path.open("rb") as file:
             tagged = mutagen.File(file, easy=True)
-    except (MutagenError, ValueError, IndexError, KeyError, OverflowError) as error:
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # parsers of damaged files stumble in every way there is
         if isinstance(error.__cause__, OSError):
             raise error.__cause__ from error
         return FileTags()
     if tagged is None or not tagged.tags:
         return FileTags()
-    title, artist, album = (_first(_values(tagged.tags, field)) for field in ("title", "artist", "album"))
+    title, artist, album = (_field(tagged.tags, keys) for keys in (_TITLE, _ARTIST, _ALBUM))
     return FileTags(title, artist, album, is_trusted=_is_name(title, path) and _is_name(artist, path))
+
+
+def _field(tags: Any, keys: tuple[str, ...]) -> str | None:
+    return next((value for key in keys if (value := _first(_values(tags, key)))), None)
 
 
 def _first(values: Any) -> str | None:
@@ -67,12 +76,12 @@ def _first(values: Any) -> str | None:
     return cleaned[:_LONGEST_VALUE] or None
 
 
-def _values(tags: Any, field: str) -> Any:
-    """Return what mutagen's easy interface has for a field; formats without one know other keys."""
+def _values(tags: Any, key: str) -> Any:
     try:
-        return tags.get(field)
-    except (KeyError, ValueError):
+        values = tags.get(key)
+    except (KeyError, ValueError):  # not a key of this format
         return None
+    return getattr(values, "text", values)  # ID3 frames
 
 
 def _is_name(value: str | None, path: Path) -> bool:

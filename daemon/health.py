@@ -54,7 +54,7 @@ def _workers(services: Services) -> Check:
     dead = [pool.purpose for pool in pools if not pool.is_usable()]
     if dead:
         return _trouble(f"a process for {' and '.join(dead)} has died; the next job starts a new one")
-    return _fine(f"{sum(pool.slot_count for pool in pools)} processes")
+    return _fine(f"{' and '.join(f'{pool.slot_count} for {pool.purpose}' for pool in pools)}")
 
 
 def _index(services: Services) -> Check:
@@ -77,7 +77,9 @@ def _watcher(services: Services) -> Check:
                 for root in troubled
             ),
         )
-    return _fine(f"{len(roots)} folders" if roots else "no music folder is configured (library.roots)")
+    if not roots:
+        return _fine("no music folder is configured (library.roots)")
+    return _fine(f"{len(roots)} music folder{'' if len(roots) == 1 else 's'}")
 
 
 def _fine(detail: str) -> Check:

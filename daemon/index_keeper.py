@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from daemon.store import Store
+from daemon.tasks import end_tasks
 from daemon.worker_jobs import derive_postings, merge_segments
 from daemon.workers import WorkerPool
 from engine.errors import IndexDamaged, IndexStale
@@ -16,6 +17,9 @@ from engine.model import Fingerprint, IndexSize
 from engine.settings import FINGERPRINT_VERSION, Settings
 
 log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _REBUILD_BATCH = 200
 """Recordings per segment when rebuilding: 12 MB of postings."""
@@ -46,11 +50,20 @@ def index_stamp(settings: Settings) -> str:
 class IndexKeeper:
     """Follows the database: adds what is new, removes what is gone, merges, rebuilds."""
 
-    def __init__(self, folder: Path, store: Store, workers: WorkerPool, settings: Settings) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        store: Store,
+        workers: WorkerPool,
+        settings: Settings,
+        *,
+        retry_s: float = _RETRY_S,
+    ) -> None:
         self.folder = folder
         self._store = store
         self._workers = workers
         self._settings = settings
+        self._retry_s = retry_s
         self._writer: IndexWriter | None = None
         self._arrived: dict[int, Fingerprint] = {}
         self._gone: set[int] = set()
@@ -61,48 +74,58 @@ class IndexKeeper:
         self._caught_up = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._merge: asyncio.Task[None] | None = None
+        self._must_reopen = False
+        """The files were dropped, and a new index could not be opened: a disk that is full."""
         self._error: str | None = None
 
     async def start(self) -> None:
         """Open the index (a stale or damaged one is dropped) and compare it with the database."""
-        self._writer = await asyncio.to_thread(self._open)
+        self._writer = await _to_its_end(self._open)
         await self.compare()
         self._task = asyncio.create_task(self._follow(), name="index keeper")
 
     async def stop(self) -> None:
-        """Write what is waiting and let go of the index; what is lost here is found by the next start."""
-        for task in (self._task, self._merge):
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+        """Finish the write that is under way and let go of the index; the next start finds what waits."""
+        await end_tasks(self._task)
+        await end_tasks(self._merge)
         if self._writer is not None:
             await asyncio.to_thread(self._writer.close)
 
     def add(self, recording_id: int, postings: Fingerprint) -> None:
         """Index a recording that was just committed."""
         self._arrived[recording_id] = postings
-        self._wake.set()
+        self._note_work()
 
     def remove(self, recording_ids: Iterable[int]) -> None:
         """Take recordings out of the index that the database no longer has."""
-        self._gone.update(recording_ids)
-        self._wake.set()
+        gone = set(recording_ids)
+        self._gone |= gone
+        self._to_build -= gone
+        for recording_id in gone:  # what is removed before it was written must not come after
+            self._arrived.pop(recording_id, None)
+        self._note_work()
 
     async def compare(self) -> None:
         """Find what the database has and the index hasn't, and the other way round."""
-        wanted = set(await self._store.recording_ids())
+        # The index first: what is committed and indexed while the database answers is not "gone".
         present = set(self._open_writer.recording_ids().tolist())
+        wanted = set(await self._store.recording_ids())
         self._to_build |= wanted - present - self._arrived.keys()
         self._gone |= present - wanted
-        self._wake.set()
+        self._note_work()
 
     async def rebuild(self) -> None:
         """Drop the index and build it again from the stored constellations; look-ups see it grow."""
         async with self._turn:
-            await asyncio.to_thread(self._open_writer.close)
-            await asyncio.to_thread(wipe_index, self.folder)
-            self._writer = await asyncio.to_thread(self._open)
+            try:
+                await _to_its_end(self._open_writer.close)
+                await _to_its_end(wipe_index, self.folder)
+                self._writer = await _to_its_end(self._open)
+            except BaseException:
+                self._must_reopen = True
+                self._note_work()
+                raise
+            self._must_reopen = False
         await self.compare()
 
     async def caught_up(self) -> None:
@@ -114,6 +137,10 @@ class IndexKeeper:
         writer = self._open_writer
         waiting = len(self._to_build) + len(self._arrived)
         return IndexStatus(writer.size, writer.generation, waiting, self._error)
+
+    def _note_work(self) -> None:
+        self._caught_up.clear()
+        self._wake.set()
 
     @property
     def _open_writer(self) -> IndexWriter:
@@ -132,41 +159,45 @@ class IndexKeeper:
 
     async def _follow(self) -> None:
         while True:
-            if not (self._arrived or self._gone or self._to_build):
+            if not (self._arrived or self._gone or self._to_build or self._must_reopen):
                 self._caught_up.set()
                 await self._wake.wait()
-            self._caught_up.clear()
             self._wake.clear()
             try:
                 await self._step()
                 self._error = None
             except Exception as error:
-                self._error = f"the index can't be written: {error}"
-                log.exception("the index can't be written; trying again in %.0f s", _RETRY_S)
-                await asyncio.sleep(_RETRY_S)
+                self._error = f"the index can't follow the database ({error}); it is tried again"
+                log.exception("the index can't follow the database; trying again in %.0f s", self._retry_s)
+                await asyncio.sleep(self._retry_s)
 
     async def _step(self) -> None:
         """Write one batch: what is gone, what has just arrived, then a part of what is to be built."""
+        if self._must_reopen:
+            await self.rebuild()
         if self._gone:
             gone = set(self._gone)
             async with self._turn:
-                await asyncio.to_thread(self._open_writer.remove, sorted(gone))
+                await _to_its_end(self._open_writer.remove, sorted(gone))
             self._gone -= gone
         if self._arrived:
             batch = dict(self._arrived)
             await self._write(sorted(batch.items()))
             for recording_id in batch:
-                del self._arrived[recording_id]
+                self._arrived.pop(recording_id, None)
         elif self._to_build:
             chosen = sorted(self._to_build)[:_REBUILD_BATCH]
             stored = await self._store.constellations(chosen)
-            await self._write(await self._workers.run(derive_postings, stored, self._settings))
+            derived = await self._workers.run(derive_postings, stored, self._settings)
+            for recording_id, reason in derived.damaged.items():
+                log.error("recording %d: %s; `touch` its file, to have it read again", recording_id, reason)
+            await self._write(derived.postings)
             self._to_build.difference_update(chosen)
         self._merge_if_due()
 
     async def _write(self, batch: list[tuple[int, Fingerprint]]) -> None:
         async with self._turn:
-            await asyncio.to_thread(_add_fresh, self._open_writer, batch)
+            await _to_its_end(_add_fresh, self._open_writer, batch)
 
     def _merge_if_due(self) -> None:
         if self._merge is None or self._merge.done():
@@ -183,9 +214,21 @@ class IndexKeeper:
             merged = await self._workers.run(merge_segments, plan)
             async with self._turn:
                 if writer is self._writer:  # else the index was dropped meanwhile
-                    await asyncio.to_thread(writer.commit_merge, plan, merged)
+                    await _to_its_end(writer.commit_merge, plan, merged)
         except Exception:
             log.exception("merging index segments failed; the index goes on with more of them")
+
+
+async def _to_its_end(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Do blocking work in a thread; a cancellation waits for its end: nobody else's turn comes before."""
+    thread = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await asyncio.wait([thread])
+        if not thread.cancelled():
+            thread.exception()  # else asyncio complains that nobody looked at it
+        raise
 
 
 def _add_fresh(writer: IndexWriter, batch: list[tuple[int, Fingerprint]]) -> None:

@@ -5,8 +5,8 @@ import logging
 import os
 from pathlib import Path
 
-from daemon.errors import WorkerDied
 from daemon.index_keeper import IndexKeeper
+from daemon.scan import bigint
 from daemon.store import IngestedFile, PendingFile, Store
 from daemon.worker_jobs import Fingerprinted, fingerprint_file
 from daemon.workers import WorkerPool
@@ -16,7 +16,7 @@ from engine.settings import FINGERPRINT_VERSION, Settings
 log = logging.getLogger(__name__)
 
 _MOST_ATTEMPTS = 3
-"""A file that brought down so many workers is left alone until it changes."""
+"""A file that failed so often in ways that may pass is left alone until it changes."""
 
 
 class IngestService:
@@ -36,6 +36,7 @@ class IngestService:
         Raises
         ------
         WorkerDied : the worker was killed over it; worth another attempt
+        whatever a decoder stumbled over, psycopg.Error : likewise
         """
         file = await self._store.begin_attempt(file_id)
         if file is None:
@@ -44,15 +45,22 @@ class IngestService:
         try:
             fingerprinted = await self._workers.run(fingerprint_file, path, self._settings)
             still_same = await asyncio.to_thread(_is_unchanged, path, file)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return  # the next scan says where it went
-        except WorkerDied as error:
-            if file.attempts < _MOST_ATTEMPTS:
-                raise
+        except AudioError as error:
             await self._fail(file, str(error))
             return
-        except (AudioError, OSError) as error:
-            await self._fail(file, str(error))
+        except OSError as error:
+            await self._fail(file, f"{_name(file)}: can't be read ({error.strerror or error})")
+            return
+        except MemoryError:
+            await self._fail(file, f"{_name(file)}: needs more memory than allowed (workers.memory_mb)")
+            return
+        except Exception as error:
+            if file.attempts < _MOST_ATTEMPTS:
+                raise
+            log.exception("%s: given up after %d attempts", _name(file), file.attempts)
+            await self._fail(file, f"{_name(file)}: {error or type(error).__name__}")
             return
         if still_same:
             await self._save(file, fingerprinted)
@@ -82,6 +90,10 @@ class IngestService:
         await self._store.file_failed(file, reason)
 
 
+def _name(file: PendingFile) -> str:
+    return file.path.rpartition(b"/")[2].decode(errors="replace")
+
+
 def _is_unchanged(path: Path, file: PendingFile) -> bool:
     status = path.stat()
-    return (status.st_size, status.st_mtime_ns) == (file.size_bytes, file.mtime_ns)
+    return (status.st_size, bigint(status.st_mtime_ns)) == (file.size_bytes, file.mtime_ns)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from procrastinate import App, PsycopgConnector, RetryStrategy
 from procrastinate.jobs import Job
@@ -12,6 +12,7 @@ from daemon.db import Database
 from daemon.errors import WorkerDied
 from daemon.ingest import IngestService
 from daemon.store import Store
+from daemon.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,9 @@ _POLL_S = 0.2
 """procrastinate's default of 5 s would stall a burst of files between two polls."""
 _DEFER_BATCH = 500
 _WORKER_DEATHS_RETRIED = 2
+_RETRY_S = 1
+_RESTART_S = 1.0
+"""procrastinate's worker ends when the database goes away; it is started again after so long."""
 
 
 class Jobs:
@@ -32,51 +36,76 @@ class Jobs:
         self._concurrency = concurrency
         self._app = App(connector=PsycopgConnector())
         self._deferring = asyncio.Lock()
+        self._running: set[str] = set()
+        self._suspected: set[str] = set()
+        self._is_stopping = False
 
     def register_ingest(self, ingest: IngestService) -> None:
         """Say what an ingest job does."""
-        retry = RetryStrategy(max_attempts=1 + _WORKER_DEATHS_RETRIED, wait=1, retry_exceptions=[WorkerDied])
+        retry = RetryStrategy(
+            max_attempts=1 + _WORKER_DEATHS_RETRIED, wait=_RETRY_S, retry_exceptions=[WorkerDied]
+        )
 
         @self._app.task(name=_INGEST_TASK, queue=_INGEST_QUEUE, retry=retry)
         async def ingest_file(file_id: int) -> None:
-            await ingest.ingest(file_id)
+            name = _lock_of(file_id)
+            self._running.add(name)
+            try:
+                await ingest.ingest(file_id)
+            finally:
+                self._running.discard(name)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run jobs until the end of the context; those in the middle of their work are run again later."""
         async with self._app.open_async(self._database.pool):
-            await self._release_interrupted()
-            worker = asyncio.create_task(
-                self._app.run_worker_async(
+            worker = asyncio.create_task(self._work(), name="job worker")
+            try:
+                yield
+            finally:
+                self._is_stopping = True
+                await end_tasks(worker)
+
+    async def defer_ingest(self) -> int:
+        """Defer a job for every file that waits for a fingerprint and has none queued; return how many."""
+        deferred = 0
+        last_id = 0  # onwards only: a job may end without result (a root that went away) before we do
+        async with self._deferring:
+            while file_ids := await self._store.pending_without_job(_DEFER_BATCH, after=last_id):
+                await self._app.job_manager.batch_defer_jobs_async([_ingest_job(each) for each in file_ids])
+                deferred += len(file_ids)
+                last_id = file_ids[-1]
+        return deferred
+
+    async def recover(self) -> None:
+        """Defer what was lost: jobs that were never queued, or whose end could not be noted."""
+        doing = await self._store.jobs_in_progress() - self._running
+        # Seen twice, a minute apart: else it may be just beginning, or just ending.
+        await self._store.release_jobs(doing & self._suspected)
+        self._suspected = doing
+        await self.defer_ingest()
+
+    async def _work(self) -> None:
+        while not self._is_stopping:
+            try:
+                # Of a run that was killed: what they were for is pending, and is deferred again.
+                await self._store.release_jobs(await self._store.jobs_in_progress())
+                await self.defer_ingest()
+                await self._app.run_worker_async(
                     queues=[_INGEST_QUEUE],
                     concurrency=self._concurrency,
                     fetch_job_polling_interval=_POLL_S,
                     install_signal_handlers=False,
                     shutdown_graceful_timeout=0,
                     delete_jobs="always",
-                ),
-                name="job worker",
-            )
-            try:
-                yield
-            finally:
-                worker.cancel()
-                with suppress(asyncio.CancelledError):
-                    await worker
+                )
+            except Exception:
+                log.exception("the job worker has ended; starting it again in %.0f s", _RESTART_S)
+            await asyncio.sleep(_RESTART_S)
 
-    async def defer_ingest(self) -> int:
-        """Defer a job for every file that waits for a fingerprint and has none queued; return how many."""
-        deferred = 0
-        async with self._deferring:
-            while file_ids := await self._store.pending_without_job(_DEFER_BATCH):
-                await self._app.job_manager.batch_defer_jobs_async([_ingest_job(each) for each in file_ids])
-                deferred += len(file_ids)
-        return deferred
 
-    async def _release_interrupted(self) -> None:
-        """Forget the jobs of a run that was killed: what they were for is pending, and is deferred again."""
-        async with self._database.pool.connection() as connection:
-            await connection.execute(self._database.queries["release_interrupted_jobs"])
+def _lock_of(file_id: int) -> str:
+    return f"ingest:{file_id}"
 
 
 def _ingest_job(file_id: int) -> Job:
@@ -84,7 +113,7 @@ def _ingest_job(file_id: int) -> Job:
         id=None,
         queue=_INGEST_QUEUE,
         lock=None,
-        queueing_lock=f"ingest:{file_id}",
+        queueing_lock=_lock_of(file_id),
         task_name=_INGEST_TASK,
         task_kwargs={"file_id": file_id},
     )

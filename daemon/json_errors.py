@@ -3,10 +3,14 @@
 import logging
 from http import HTTPStatus
 
+import psycopg
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 log = logging.getLogger(__name__)
+
+_DATABASE_RETRY_S = 10
+"""About as long as PostgreSQL takes to come back from a restart."""
 
 
 @web.middleware
@@ -18,7 +22,17 @@ async def json_errors(request: web.Request, handler: Handler) -> web.StreamRespo
         if error.status < HTTPStatus.BAD_REQUEST or error.content_type == "application/json":
             raise
         return _rendered(error, request)
-    except Exception:
+    except psycopg.OperationalError as error:
+        log.warning("%s %s: the database does not answer: %s", request.method, request.path, error)
+        return web.json_response(
+            {"error": f"The database does not answer: try again in {_DATABASE_RETRY_S} s."},
+            status=HTTPStatus.SERVICE_UNAVAILABLE,
+            headers={"Retry-After": str(_DATABASE_RETRY_S)},
+        )
+    except Exception as error:
+        if isinstance(error, ConnectionError) and request.transport is None:
+            log.debug("%s %s: the client went away", request.method, request.path)
+            return web.Response()
         if request.writer.output_size > 0 or request.transport is None:
             # Half an answer is out, or nobody waits for one: aiohttp logs it and closes the connection.
             raise

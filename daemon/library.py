@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from daemon.scan import Changes, Scan, diff, scan_paths, scan_root
+from daemon.changes import Changes, diff
+from daemon.scan import Scan, scan_paths, scan_root
 from daemon.store import Library, Store
 
 log = logging.getLogger(__name__)
@@ -61,12 +62,16 @@ class LibraryService:
         self._looks: dict[int, Looked] = {}
         self._is_stopping = False
 
-    async def add(self, root: Path, *, watched: bool) -> Library:
-        """Return the library of this folder, made if it is new."""
-        library_id = await self._store.add_library(os.fsencode(root), watched=watched)
+    async def start(self) -> None:
+        """Learn of the libraries there are."""
         for library in await self._store.libraries():
             self._libraries[library.root] = library
             self._turns.setdefault(library.library_id, asyncio.Lock())
+
+    async def add(self, root: Path, *, watched: bool) -> Library:
+        """Return the library of this folder, made if it is new."""
+        library_id = await self._store.add_library(os.fsencode(root), watched=watched)
+        await self.start()
         return next(each for each in self._libraries.values() if each.library_id == library_id)
 
     def stop(self) -> None:

@@ -2,36 +2,53 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 from uuid import UUID, uuid4
 
 import psycopg
 
-from daemon.errors import ClipQueueFull, ClipTooLarge, EmptyClip
+from daemon.errors import ClipNotKept, ClipQueueFull, ClipTooLarge, EmptyClip, WorkerDied
 from daemon.store import Description, Store, Task
+from daemon.tasks import end_tasks
 from daemon.worker_jobs import MatchedClip, match_clip
 from daemon.workers import WorkerPool
 from engine.decision import confidence
-from engine.errors import SpectraError
+from engine.errors import AudioError
 from engine.model import Match
 from engine.settings import Settings
 
 log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 LONGEST_CLIP_S = 15 * 60.0
 """Decoded seconds of an upload: a whole piece of music, not a whole evening."""
 _MOST_RESULTS = 5
 _RETRY_AFTER_S = 5
 """What a full queue asks for: about the time of a few clips."""
+_FORM_BYTES = 1 << 16
+"""An announced length may exceed the largest clip by so much: the multipart form around it."""
+_STORE_AGAIN_S = 2.0
+"""While the database is away, an answer is kept and tried again so often."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     task_id: UUID
     spooled: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """One of both."""
+
+    result: list[dict[str, object]] | None = None
+    error: str | None = None
 
 
 class MatchService:
@@ -70,9 +87,7 @@ class MatchService:
 
     async def stop(self) -> None:
         """Stop answering; what is pending is failed, here or at the next start."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(*self._tasks)
         with suppress(psycopg.Error):
             await self._store.interrupt_tasks()
 
@@ -81,16 +96,22 @@ class MatchService:
         """Return how many clips are being received, wait, or are matched."""
         return self._pending
 
-    async def submit(self, chunks: AsyncIterator[bytes]) -> UUID:
+    async def submit(self, chunks: AsyncIterator[bytes], *, announced_bytes: int | None = None) -> UUID:
         """Spool a clip as it arrives, and return the task that will answer it.
+
+        Parameters
+        ----------
+        announced_bytes : length of the request's body, if its sender says so; what arrives is counted anyway
 
         Raises
         ------
         ClipQueueFull : too many are pending; nothing was read
-        ClipTooLarge, EmptyClip : nothing is kept
+        ClipTooLarge, EmptyClip, ClipNotKept : nothing is kept
         """
         if self._pending >= self._most_pending:
             raise ClipQueueFull(_RETRY_AFTER_S)
+        if announced_bytes is not None and announced_bytes > self._most_bytes + _FORM_BYTES:
+            raise ClipTooLarge(self._most_bytes)
         self._pending += 1
         task_id = uuid4()
         spooled = self._spool_folder / str(task_id)
@@ -110,15 +131,17 @@ class MatchService:
 
     async def _spool(self, chunks: AsyncIterator[bytes], spooled: Path) -> None:
         received = 0
-        file = await asyncio.to_thread(spooled.open, "xb")
+        file = await _on_disk(spooled.open, "xb")
         try:
             async for chunk in chunks:
                 received += len(chunk)
                 if received > self._most_bytes:
                     raise ClipTooLarge(self._most_bytes)
-                await asyncio.to_thread(file.write, chunk)
+                await _on_disk(file.write, chunk)
+            await _on_disk(file.close)  # writes what is still buffered
         finally:
-            await asyncio.to_thread(file.close)
+            with suppress(OSError):
+                await asyncio.to_thread(file.close)
         if received == 0:
             raise EmptyClip
 
@@ -126,27 +149,41 @@ class MatchService:
         while True:
             waiting = await self._queue.get()
             try:
-                await self._match(waiting)
+                await self._store_answer(waiting.task_id, await self._match(waiting))
             except Exception:
                 log.exception("the answer to task %s could not be stored", waiting.task_id)
             finally:
                 self._pending -= 1
-                await asyncio.to_thread(waiting.spooled.unlink, missing_ok=True)
+                with suppress(OSError):  # the next start empties the folder
+                    await asyncio.to_thread(waiting.spooled.unlink, missing_ok=True)
 
-    async def _match(self, waiting: _Waiting) -> None:
+    async def _match(self, waiting: _Waiting) -> _Answer:
+        """Return the answer to a clip, whatever happens to it: a task must not stay pending."""
         try:
             matched = await self._workers.run(
                 match_clip, waiting.spooled, self._index_folder, self._clip_settings
             )
             result = await self._results(matched)
-        except (SpectraError, OSError) as error:
-            log.info("task %s: %s", waiting.task_id, error)
-            # The spooled name means nothing to the one who sent the clip.
-            reason = str(error).replace(waiting.spooled.name, "the clip")
-            await self._store.finish_task(waiting.task_id, error=reason)
-            return
+        except (AudioError, WorkerDied, MemoryError) as error:
+            reason = _reason(error, waiting.spooled.name)
+            log.info("task %s: %s", waiting.task_id, reason)
+            return _Answer(error=reason)
+        except Exception:
+            log.exception("task %s failed", waiting.task_id)
+            return _Answer(error="Spectra failed to look this clip up; its log tells why.")
         log.info("task %s: %s (%s)", waiting.task_id, matched.verdict.outcome, matched.verdict.reason)
-        await self._store.finish_task(waiting.task_id, result=result)
+        return _Answer(result=result)
+
+    async def _store_answer(self, task_id: UUID, answer: _Answer) -> None:
+        """Store the answer, however long the database is away."""
+        while True:
+            try:
+                await self._store.finish_task(task_id, result=answer.result, error=answer.error)
+            except psycopg.OperationalError as error:
+                log.warning("the answer to task %s can't be stored yet: %s", task_id, error)
+                await asyncio.sleep(_STORE_AGAIN_S)
+            else:
+                return
 
     async def _results(self, matched: MatchedClip) -> list[dict[str, object]]:
         candidates = matched.verdict.candidates[:_MOST_RESULTS]
@@ -180,6 +217,25 @@ def _result(match: Match, description: Description, settings: Settings) -> dict[
         "duration_s": round(description.duration_s, 3),
         "is_reference": description.is_reference,
     }
+
+
+def _reason(error: AudioError | WorkerDied | MemoryError, spooled_name: str) -> str:
+    """Return what the one who sent the clip may know: no path, and not the name it was spooled under."""
+    match error:
+        case AudioError():
+            return str(error).replace(spooled_name, "the clip")
+        case WorkerDied():
+            return str(error)
+        case MemoryError():
+            return "the clip needs more memory than a worker may use (workers.memory_mb)"
+
+
+async def _on_disk(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Do the work in a thread. Raises ClipNotKept."""
+    try:
+        return await asyncio.to_thread(work, *args, **kwargs)
+    except OSError as error:
+        raise ClipNotKept(error.strerror or str(error)) from error
 
 
 def _empty_folder(folder: Path) -> None:

@@ -1,33 +1,18 @@
-"""Find the audio files below a root, and tell what changed against those already known."""
+"""Find the audio files below a root."""
 
 # Paths are bytes here, and pathlib holds text only:
-# ruff: noqa: PTH114, PTH116, PTH118, PTH122
+# ruff: noqa: PTH114, PTH116, PTH118
 
 import heapq
 import os
 import stat
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.errors import DaemonError
-
-AUDIO_EXTENSIONS = frozenset(
-    (  # noqa: SIM905 - one word a line would hide what is missing
-        "aac ac3 aif aifc aiff alac amr ape au avi caf dff dsf dts eac3 flac flv m4a m4b m4r m4v mka mkv mov "
-        "mp2 mp3 mp4 mpa mpc mpeg mpg oga ogg ogv ogx opus ra rm shn snd spx tak tta voc w64 wav wave weba "
-        "webm wma wmv wv xwma"
-    ).split()
-)
-"""What FFmpeg usually decodes to sound, video containers included: music videos carry music."""
-
-_UNFINISHED = (b".part", b".partial", b".tmp", b".temp", b".ytdl", b".crdownload", b".download", b".!qb")
-"""Downloads in progress: they get their own name when they are whole."""
-
-_NOT_MUSIC = frozenset({b"@eadir", b"#recycle", b"$recycle.bin", b"lost+found", b"system volume information"})
-"""Folders that storage boxes and file systems keep for themselves; a recycle bin holds deleted music."""
+from daemon.file_names import AUDIO_EXTENSIONS, is_audio_name, is_ignored, is_ignored_name
 
 
 class ScanCancelled(DaemonError):  # noqa: N818 - a fact, as in `asyncio.CancelledError`
@@ -53,19 +38,6 @@ class FoundFile:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownFile:
-    """A file as the database remembers it."""
-
-    file_id: int
-    path: bytes
-    size_bytes: int
-    mtime_ns: int
-    inode: int
-    device: int
-    missing: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Scan:
     """What a look at a root, or at a few paths below it, found."""
 
@@ -76,22 +48,6 @@ class Scan:
     """Why nothing can be said about this root; then `files` is empty and means nothing."""
     scope: frozenset[bytes] | None = None
     """The paths looked at and below; None: the whole root."""
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What to do to the known files so that they equal the found ones."""
-
-    new: list[FoundFile] = field(default_factory=list)
-    changed: list[tuple[KnownFile, FoundFile]] = field(default_factory=list)
-    """Another size or mtime; the known file may have been missing."""
-    moved: list[tuple[KnownFile, FoundFile]] = field(default_factory=list)
-    """The same file under another path; the known file may have been missing."""
-    returned: list[tuple[KnownFile, FoundFile]] = field(default_factory=list)
-    """Was missing, is here again, unchanged."""
-    renumbered: list[tuple[KnownFile, FoundFile]] = field(default_factory=list)
-    """Unchanged but for inode or device (a reboot, a restored backup): only note the new numbers."""
-    missing: list[KnownFile] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,53 +95,6 @@ def scan_paths(
     return _Walk(root, extensions, cancelled).run(outermost, scope=outermost)
 
 
-def diff(found: Scan, known: Iterable[KnownFile]) -> Changes:
-    """Tell what changed; an offline scan changes nothing, an unreadable folder nothing below it."""
-    changes = Changes()
-    if found.offline is not None:
-        return changes
-    known_by_path = {file.path: file for file in known}
-    arrived: list[FoundFile] = []
-    for path, file in found.files.items():
-        before = known_by_path.get(path)
-        if before is None:
-            arrived.append(file)
-        elif (before.size_bytes, before.mtime_ns) != (file.size_bytes, file.mtime_ns):
-            changes.changed.append((before, file))
-        elif before.missing:
-            changes.returned.append((before, file))
-        elif (before.inode, before.device) != (file.inode, file.device):
-            changes.renumbered.append((before, file))
-    unreadable = frozenset(path for path, _ in found.unreadable)
-    gone = [
-        file
-        for path, file in known_by_path.items()
-        if path not in found.files
-        and (found.scope is None or is_below(path, found.scope))
-        and not is_below(path, unreadable)
-    ]
-    _pair_moves(gone, arrived, changes)
-    return changes
-
-
-def _pair_moves(gone: list[KnownFile], arrived: list[FoundFile], changes: Changes) -> None:
-    """Sort what went and what came into moved, new and missing. Only a path that is gone can have moved."""
-    left: dict[tuple[int, int, int, int], list[KnownFile]] = defaultdict(list)
-    # popped from the end: the present before the long missing, then by path, so that hard links pair in order
-    for known in sorted(gone, key=lambda file: (file.missing, file.path), reverse=True):
-        left[known.device, known.inode, known.size_bytes, known.mtime_ns].append(known)
-    moved_ids: set[int] = set()
-    for file in sorted(arrived, key=lambda file: file.path):
-        candidates = left.get((file.device, file.inode, file.size_bytes, file.mtime_ns))
-        if candidates and file.inode != 0:  # some network file systems have no inode numbers
-            known = candidates.pop()
-            moved_ids.add(known.file_id)
-            changes.moved.append((known, file))
-        else:
-            changes.new.append(file)
-    changes.missing.extend(file for file in gone if not file.missing and file.file_id not in moved_ids)
-
-
 def is_below(path: bytes, folders: AbstractSet[bytes]) -> bool:
     """Tell whether a relative path is one of these, or lies below one; b"" is the root."""
     while path not in folders:
@@ -195,22 +104,12 @@ def is_below(path: bytes, folders: AbstractSet[bytes]) -> bool:
     return True
 
 
-def is_ignored(path: bytes) -> bool:
-    """Tell whether a relative path is hidden, unfinished or not music by a part of its name."""
-    return path.startswith(b"/") or any(_is_ignored_name(name) for name in path.split(b"/"))
-
-
-def is_audio_name(name: bytes, extensions: AbstractSet[str]) -> bool:
-    """Tell whether a path or name ends in one of these extensions (lower case, without the dot)."""
-    return os.fsdecode(os.path.splitext(name)[1][1:].lower()) in extensions
-
-
 def look_at_root(root: Path) -> RootLook:
     """Tell whether a root can be trusted. Hidden entries don't count: a bare mount point may hold some."""
     folder = os.fsencode(root)
     try:
         with os.scandir(folder) as entries:
-            is_empty = all(_is_ignored_name(entry.name) for entry in entries)
+            is_empty = all(is_ignored_name(entry.name) for entry in entries)
         status = os.stat(folder)
     except FileNotFoundError:
         return RootLook("the folder is missing", None)
@@ -228,12 +127,7 @@ def _parent(path: bytes) -> bytes:
     return path.rpartition(b"/")[0]
 
 
-def _is_ignored_name(name: bytes) -> bool:
-    lowered = name.lower()
-    return name.startswith(b".") or lowered.endswith(_UNFINISHED) or lowered in _NOT_MUSIC
-
-
-def _bigint(value: int) -> int:
+def bigint(value: int) -> int:
     """Wrap to signed 64 bits: inode numbers use all 64, a damaged mtime even more."""
     return (value + 2**63) % 2**64 - 2**63
 
@@ -300,7 +194,7 @@ class _Walk:
         try:
             with os.scandir(self._absolute(folder)) as entries:
                 for entry in entries:
-                    if not _is_ignored_name(entry.name):
+                    if not is_ignored_name(entry.name):
                         self._sort_entry(entry, os.path.join(folder, entry.name), is_outside=is_outside)
         except (FileNotFoundError, NotADirectoryError):
             pass  # gone
@@ -344,9 +238,9 @@ class _Walk:
         self._files[path] = FoundFile(
             path,
             status.st_size,
-            _bigint(status.st_mtime_ns),
-            _bigint(status.st_ino),
-            _bigint(status.st_dev),
+            bigint(status.st_mtime_ns),
+            bigint(status.st_ino),
+            bigint(status.st_dev),
         )
 
     def _absolute(self, path: bytes) -> bytes:

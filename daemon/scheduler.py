@@ -14,13 +14,14 @@ from daemon.jobs import Jobs
 from daemon.library import LibraryService
 from daemon.scan import ScanCancelled
 from daemon.store import Store
+from daemon.tasks import end_tasks
 from daemon.watcher import Watcher
 
 log = logging.getLogger(__name__)
 
 _LOOK_FOR_DUE_S = 10
 _EXPIRE_EVERY_S = 60
-_DEFER_EVERY_S = 60
+_RECOVER_EVERY_S = 60
 
 
 @asynccontextmanager
@@ -53,16 +54,14 @@ async def run_schedule(
         reconciler = _Reconciler(library, watcher)
         add(_LOOK_FOR_DUE_S, reconciler.reconcile_due, "reconcile")
     add(_EXPIRE_EVERY_S, lambda: store.expire_tasks(task_lifetime_s), "expire tasks")
-    add(_DEFER_EVERY_S, jobs.defer_ingest, "defer lost jobs")
+    add(_RECOVER_EVERY_S, jobs.recover, "defer lost jobs")
     scheduler.start()
     try:
         yield
     finally:
         scheduler.shutdown(wait=False)
         # APScheduler does not wait for coroutines.
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await end_tasks(*running)
 
 
 class _Reconciler:

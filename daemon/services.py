@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +12,16 @@ from daemon.daemon_lock import hold_daemon_lock
 from daemon.db import Database, open_database
 from daemon.embedded_postgres import EmbeddedPostgres
 from daemon.errors import DaemonError
+from daemon.file_names import AUDIO_EXTENSIONS
 from daemon.index_keeper import IndexKeeper
 from daemon.ingest import IngestService
 from daemon.jobs import Jobs
 from daemon.library import LibraryService
 from daemon.match_service import MatchService
-from daemon.scan import AUDIO_EXTENSIONS
 from daemon.scheduler import run_schedule
 from daemon.state_folder import hold_state_folder, prepare_state_folder
 from daemon.store import Store
+from daemon.tasks import end_tasks
 from daemon.watcher import Watcher
 from daemon.workers import WorkerLimits, WorkerPool
 from engine.settings import Settings
@@ -71,6 +72,7 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
             _workers("ingest", config.workers.ingest_processes, config, nice=config.workers.ingest_nice)
         )
         match_workers = await stack.enter_async_context(_workers("match", config.workers.match, config))
+        await store.drop_unused_recordings()
         index = IndexKeeper(state / "index", store, ingest_workers, settings)
         stack.push_async_callback(index.stop)
         await index.start()
@@ -85,6 +87,7 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
             quiet_s=config.library.quiet_s,
         )
         stack.callback(library.stop)
+        await library.start()
         await stack.enter_async_context(jobs.running())
         matches = MatchService(
             store,
@@ -128,9 +131,7 @@ async def _postgres(config: Config) -> AsyncIterator[str]:
         try:
             yield yield_info
         finally:
-            keeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await keeper
+            await end_tasks(keeper)
     finally:
         await server.stop()
 

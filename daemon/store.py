@@ -10,9 +10,10 @@ from psycopg.errors import ForeignKeyViolation
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
+from daemon.changes import Changes, KnownFile
 from daemon.db import Connection, Database
 from daemon.filetags import FileTags
-from daemon.scan import Changes, FoundFile, KnownFile
+from daemon.scan import FoundFile
 
 Parameters = Mapping[str, object]
 
@@ -158,9 +159,18 @@ class Store:
             if whole:
                 await cursor.execute(queries["mark_scanned"], library)
 
-    async def pending_without_job(self, limit: int) -> list[int]:
-        """Return file ids that wait for a fingerprint and for which no job is queued."""
-        return [row[0] for row in await self._all("pending_without_job", {"limit": limit})]
+    async def pending_without_job(self, limit: int, *, after: int = 0) -> list[int]:
+        """Return the next file ids that wait for a fingerprint and for which no job is queued, ascending."""
+        rows = await self._all("pending_without_job", {"limit": limit, "after": after})
+        return [row[0] for row in rows]
+
+    async def jobs_in_progress(self) -> set[str]:
+        """Return the queueing locks of the jobs that are marked as being done."""
+        return {row[0] for row in await self._all("jobs_in_progress", {})}
+
+    async def release_jobs(self, queueing_locks: Iterable[str]) -> None:
+        """Forget jobs that nobody does any more: what they were for is pending, and is deferred again."""
+        await self._run("release_jobs", {"queueing_locks": list(queueing_locks)})
 
     async def begin_attempt(self, file_id: int) -> PendingFile | None:
         """Count one more attempt; None if the file needs no fingerprint (any more)."""
@@ -207,7 +217,9 @@ class Store:
         former = before[0][0]
         if former is None or former == recording_id:
             return recording_id, None
-        return recording_id, await self._drop_if_unused(former)
+        # In a transaction of its own: two files that swap their sounds would wait for each other. What is
+        # left behind by a crash in between goes at the next start.
+        return recording_id, await self._drop_or_refresh(former)
 
     async def file_failed(self, file: PendingFile, error: str) -> None:
         """Note why a file can't be fingerprinted, if it is still the same file."""
@@ -217,8 +229,7 @@ class Store:
                 "file_id": file.file_id,
                 "size_bytes": file.size_bytes,
                 "mtime_ns": file.mtime_ns,
-                # PostgreSQL's text has no NUL, and a message may quote a file's bytes.
-                "error": error.replace("\0", "\N{REPLACEMENT CHARACTER}"),
+                "error": _text(error),
             },
         )
 
@@ -230,6 +241,10 @@ class Store:
         """Return absolute paths and reasons, latest first."""
         rows = await self._all("failed_files", {"limit": limit})
         return [(bytes(root) + b"/" + bytes(path), error) for root, path, error in rows]
+
+    async def drop_unused_recordings(self) -> None:
+        """Forget recordings that no file has, present or missing, and that came from no playlist."""
+        await self._run("drop_unused_recordings", {})
 
     async def recording_ids(self) -> list[int]:
         """Return the ids of all recordings, ascending."""
@@ -266,7 +281,7 @@ class Store:
                 "task_id": task_id,
                 "status": "success" if error is None else "fail",
                 "result": None if result is None else Jsonb(result),
-                "error": error,
+                "error": None if error is None else _text(error),
             },
         )
 
@@ -283,12 +298,17 @@ class Store:
         """Forget what was finished so long ago."""
         await self._run("expire_tasks", {"lifetime_s": lifetime_s})
 
-    async def _drop_if_unused(self, recording_id: int) -> int | None:
+    async def _drop_or_refresh(self, recording_id: int) -> int | None:
+        """Forget a recording that has lost a file, or name it after those it still has."""
+        parameters = {"recording_id": recording_id}
         try:
-            rows = await self._all("drop_unused_recording", {"recording_id": recording_id})
+            rows = await self._all("drop_unused_recording", parameters)
         except ForeignKeyViolation:  # another file took it at this moment
             return None
-        return recording_id if rows else None
+        if rows:
+            return recording_id
+        await self._run("refresh_reference", parameters)
+        return None
 
     @asynccontextmanager
     async def _cursor(self) -> AsyncIterator[AsyncCursor[TupleRow]]:
@@ -311,6 +331,11 @@ class Store:
 async def _fetch(cursor: AsyncCursor[TupleRow], query: str, parameters: Parameters) -> list[TupleRow]:
     await cursor.execute(query.encode(), parameters)
     return await cursor.fetchall()
+
+
+def _text(message: str) -> str:
+    """Return what PostgreSQL's text can hold: a message may quote a file's bytes, NUL and all."""
+    return message.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 def _found(file: FoundFile) -> dict[str, object]:

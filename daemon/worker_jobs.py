@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,11 @@ from pathlib import Path
 from daemon.filetags import FileTags, read_tags
 from engine.audio import decode, load
 from engine.codec import decode as decode_constellation
-from engine.codec import encode
+from engine.codec import digest, encode
 from engine.decision import Verdict, decide
-from engine.errors import Silence, TooShort
+from engine.errors import CodecError, Silence, TooShort
 from engine.fingerprint import constellation, fingerprint
-from engine.index import IndexReader
+from engine.index_reader import IndexReader
 from engine.merging import MergePlan, run_merge
 from engine.model import Fingerprint, Samples
 from engine.recognise import recognise
@@ -28,7 +29,7 @@ class Fingerprinted:
 
     constellation: bytes
     digest: bytes
-    """SHA-256 of the constellation."""
+    """The constellation's identity."""
     postings: Fingerprint
     """What the index takes."""
     duration_s: float
@@ -45,6 +46,15 @@ class MatchedClip:
     duration_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What stored constellations amount to."""
+
+    postings: list[tuple[int, Fingerprint]]
+    damaged: dict[int, str]
+    """Why the others do not decode, by recording: one must not keep the rest out of the index."""
+
+
 def fingerprint_file(path: Path, settings: Settings) -> Fingerprinted:
     """Decode a file once, and return all that is stored of it.
 
@@ -57,10 +67,9 @@ def fingerprint_file(path: Path, settings: Settings) -> Fingerprinted:
     peaks = constellation(_measured(decode(path, settings), lengths), settings)
     duration_s = sum(lengths) / settings.sample_rate_hz
     _check_usable(path, duration_s, len(peaks.frames), settings)
-    encoded = encode(peaks)
     return Fingerprinted(
-        constellation=encoded,
-        digest=hashlib.sha256(encoded).digest(),
+        constellation=encode(peaks),
+        digest=digest(peaks),
         postings=fingerprint(peaks, settings.stored, settings),
         duration_s=duration_s,
         content_hash=_content_hash(path),
@@ -79,14 +88,17 @@ def match_clip(path: Path, index_folder: Path, settings: Settings) -> MatchedCli
     return MatchedClip(decide(recognise(samples, index, settings), settings), duration_s)
 
 
-def derive_postings(
-    constellations: list[tuple[int, bytes]], settings: Settings
-) -> list[tuple[int, Fingerprint]]:
-    """Return what the index takes of stored constellations. Raises CodecError."""
-    return [
-        (recording_id, fingerprint(decode_constellation(encoded), settings.stored, settings))
-        for recording_id, encoded in constellations
-    ]
+def derive_postings(constellations: list[tuple[int, bytes]], settings: Settings) -> Derived:
+    """Return what the index takes of stored constellations."""
+    postings, damaged = [], {}
+    for recording_id, encoded in constellations:
+        try:
+            peaks = decode_constellation(encoded)
+        except CodecError as error:
+            damaged[recording_id] = str(error)
+        else:
+            postings.append((recording_id, fingerprint(peaks, settings.stored, settings)))
+    return Derived(postings, damaged)
 
 
 def merge_segments(plan: MergePlan) -> Path:
@@ -107,10 +119,11 @@ def _measured(blocks: Iterator[Samples], lengths: list[int]) -> Iterator[Samples
 
 
 def _check_usable(path: Path, duration_s: float, peak_count: int, settings: Settings) -> None:
+    name = os.fsencode(path.name).decode(errors="replace")
     if duration_s < settings.shortest_s:
-        raise TooShort(path.name, duration_s)
+        raise TooShort(name, duration_s)
     if peak_count == 0:
-        raise Silence(path.name)
+        raise Silence(name)
 
 
 def _content_hash(path: Path) -> bytes:

@@ -4,13 +4,13 @@ One process per slot: a process that dies breaks every job of its `ProcessPoolEx
 """
 
 import asyncio
-import ctypes
 import functools
 import logging
 import multiprocessing
 import os
 import resource
 import signal
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -25,11 +25,12 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_PR_SET_PDEATHSIG = 1
 _WALL_FACTOR = 4
 """A job may take so many times its CPU limit by the clock (a slow disk) before its process is killed."""
 _PRELOADED = ["daemon.worker_jobs"]
 """Imported once, before the processes fork: 0.2 s a process instead of 0.85."""
+_START_S = 60.0
+"""A process that does not answer by then won't: 0.2 s is usual, a few seconds on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class WorkerPool:
 
         Raises
         ------
-        WorkerDied : the process was killed, by a limit or from outside; the slot has a fresh one already
+        WorkerDied : the process was killed, by a limit or from outside; the next job gets a fresh one
         whatever `work` raises
         """
         slot = await self._free.get()
@@ -97,23 +98,25 @@ class _Slot:
         self._limits = limits
         self._executor: ProcessPoolExecutor | None = None
         self._jobs_done = 0
+        self._turn = threading.Lock()
+        """Held while the process is started or ended, by threads: a kill must not miss one that starts."""
 
     async def warm_up(self) -> None:
         await self.run(os.getpid)
 
     async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        if self._executor is None or self._jobs_done >= self._limits.jobs_per_worker:
-            await asyncio.to_thread(self.kill)
-            self._executor = _new_executor(self._limits)
-            self._jobs_done = 0
-        self._jobs_done += 1
         name = work.__name__.replace("_", " ")
         limited = functools.partial(_limited, self._limits.cpu_s_per_job, work, *args, **kwargs)
-        job = asyncio.wrap_future(self._executor.submit(limited))
         try:
-            async with asyncio.timeout(_WALL_FACTOR * self._limits.cpu_s_per_job):
-                return await job
-        except (BrokenProcessPool, TimeoutError) as error:
+            executor = await asyncio.to_thread(self._ready_executor)
+            async with asyncio.timeout(_WALL_FACTOR * self._limits.cpu_s_per_job) as limit:
+                return await asyncio.wrap_future(executor.submit(limited))
+        except BrokenProcessPool as error:
+            await asyncio.to_thread(self.kill)
+            raise WorkerDied(name) from error
+        except TimeoutError as error:
+            if not limit.expired():  # the work's own
+                raise
             await asyncio.to_thread(self.kill)
             raise WorkerDied(name) from error
         except asyncio.CancelledError:
@@ -128,6 +131,24 @@ class _Slot:
         return [pid for pid, process in list(processes.items()) if process.is_alive()]
 
     def kill(self) -> None:
+        with self._turn:
+            self._kill()
+
+    def _ready_executor(self) -> ProcessPoolExecutor:
+        """Count one more job, and return an executor whose process runs; starting one blocks."""
+        with self._turn:
+            if self._executor is None or self._jobs_done >= self._limits.jobs_per_worker or not self.pids():
+                self._kill()
+                self._executor = _new_executor(self._limits)
+                self._jobs_done = 0
+                try:
+                    self._executor.submit(os.getpid).result(timeout=_START_S)
+                except TimeoutError as error:
+                    raise BrokenProcessPool("the process does not start") from error
+            self._jobs_done += 1
+            return self._executor
+
+    def _kill(self) -> None:
         executor, self._executor = self._executor, None
         if executor is None:
             return
@@ -145,12 +166,19 @@ def _new_executor(limits: WorkerLimits) -> ProcessPoolExecutor:
 
 def _set_limits(limits: WorkerLimits) -> None:
     """Prepare a fresh worker process."""
-    # The executor's queue never ends when the daemon is killed; the fork server does, and takes us along.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Neither the executor's queue nor the fork server ends when the daemon is killed: each worker holds both.
+    threading.Thread(target=_end_with_daemon, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the daemon ends us
     resource.setrlimit(resource.RLIMIT_DATA, (limits.memory_bytes, limits.memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.nice(limits.nice)
+
+
+def _end_with_daemon() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _limited(cpu_s: int, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

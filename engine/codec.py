@@ -5,6 +5,7 @@ The body is zlib over four planes of one byte per peak: frames since the last pe
 entry follows in the escapes), low byte and high byte of `rank << 10 | bin`, then the escapes (u32 each).
 """
 
+import hashlib
 import struct
 import zlib
 
@@ -38,6 +39,14 @@ def encode(peaks: Peaks) -> bytes:
     body = zlib.compress(b"".join(plane.tobytes() for plane in planes), 6)
     checksum = _checksum(peaks.frame_count, len(gaps), body)
     return _HEADER.pack(_MAGIC, peaks.frame_count, len(gaps), checksum) + body
+
+
+def digest(peaks: Peaks) -> bytes:
+    """Return the constellation's identity, SHA-256 of its peaks: `encode` may compress otherwise one day."""
+    content = hashlib.sha256(str(peaks.frame_count).encode())
+    for column, kind in ((peaks.frames, "<u4"), (peaks.bins, "<u2"), (peaks.ranks, "u1")):
+        content.update(column.astype(kind).tobytes())
+    return content.digest()
 
 
 def decode(encoded: bytes) -> Peaks:

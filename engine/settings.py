@@ -27,7 +27,7 @@ class Settings:
     sample_rate_hz: int = 8_000
     """Music keeps its strongest, most robust peaks below 4 kHz; a phone keeps nothing above it."""
     window_samples: int = 2_048
-    """256 ms. Better than 1,024 under voices and noise (.948 against .936 first); 4,096 gains nothing more."""
+    """256 ms. Better than 1,024 under voices and noise (.948 to .936 first); 4,096 gains nothing more."""
     hop_samples: int = 320
     """40 ms: one frame, the unit of every offset."""
     lowest_hz: float = 200.0

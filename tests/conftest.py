@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from blockbuster import BlockingError, blockbuster_ctx
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -91,14 +92,25 @@ def config(tmp_path: Path, music: Path, conninfo: str) -> Config:
 
 
 @pytest.fixture
-async def services(config: Config) -> AsyncIterator[Services]:
+def unblocked(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """The event loop must not wait for the disk or for another process."""
+    with blockbuster_ctx(["daemon", "engine"]):
+        yield
+    # Loops that go on after any error have logged it.
+    blocked = [record for record in caplog.get_records("call") if record.exc_info]
+    assert not [each for each in blocked if each.exc_info and isinstance(each.exc_info[1], BlockingError)]
+
+
+@pytest.fixture
+async def services(config: Config, unblocked: None) -> AsyncIterator[Services]:
     """All services on the test's database and folders, without a watcher."""
-
-    def stop(reason: DaemonError) -> None:
-        raise AssertionError(reason)
-
-    async with open_services(config, stop, watch=False) as opened:
+    async with open_services(config, must_not_stop, watch=False) as opened:
         yield opened
+
+
+def must_not_stop(reason: DaemonError) -> None:
+    """Fail: the services say that they can't go on."""
+    raise AssertionError(reason)
 
 
 def _execute(conninfo: str, statement: str, *names: str) -> None:

@@ -52,7 +52,7 @@ UPDATE files SET missing_since = coalesce(missing_since, now()) WHERE file_id = 
 
 -- name: pending_without_job
 SELECT file_id FROM files
-WHERE status = 'pending' AND missing_since IS NULL
+WHERE status = 'pending' AND missing_since IS NULL AND file_id > %(after)s
   AND NOT EXISTS (
       SELECT 1 FROM procrastinate_jobs
       WHERE queueing_lock = 'ingest:' || file_id AND status IN ('todo', 'doing'))
@@ -60,7 +60,7 @@ ORDER BY file_id
 LIMIT %(limit)s
 
 -- name: begin_attempt
-UPDATE files SET attempts = attempts + 1
+UPDATE files SET attempts = least(attempts + 1, 1000)
 FROM libraries
 WHERE file_id = %(file_id)s AND status = 'pending' AND missing_since IS NULL
   AND libraries.library_id = files.library_id

@@ -1,7 +1,7 @@
 -- name: add_recording
 INSERT INTO recordings (digest, fingerprint_version, constellation, duration_s)
 VALUES (%(digest)s, %(fingerprint_version)s, %(constellation)s, %(duration_s)s)
-ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest
+ON CONFLICT (digest) DO UPDATE SET constellation = excluded.constellation
 RETURNING recording_id
 
 -- name: refresh_reference
@@ -21,6 +21,11 @@ WHERE recording_id = %(recording_id)s AND video_id IS NULL
   AND NOT EXISTS (SELECT 1 FROM files WHERE files.recording_id = %(recording_id)s)
 RETURNING recording_id
 
+-- name: drop_unused_recordings
+DELETE FROM recordings
+WHERE video_id IS NULL
+  AND NOT EXISTS (SELECT 1 FROM files WHERE files.recording_id = recordings.recording_id)
+
 -- name: recording_ids
 SELECT recording_id FROM recordings ORDER BY recording_id
 
@@ -36,6 +41,3 @@ FROM recordings WHERE recording_id = ANY(%(recording_ids)s)
 
 -- name: recording_counts
 SELECT count(*), count(*) FILTER (WHERE is_reference), coalesce(sum(duration_s), 0) FROM recordings
-
--- name: outdated_recordings
-SELECT count(*) FROM recordings WHERE fingerprint_version <> %(fingerprint_version)s

@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
 
 from engine.audio import load
 from engine.model import Samples
@@ -112,6 +113,7 @@ def _encode(
     with av.open(str(source)) as given, av.open(str(target), "w") as made:
         made.metadata.update({"title": source.stem, "artist": "Bench"})
         stream = made.add_stream(codec, rate=rate_hz, layout=layout)
+        assert isinstance(stream, AudioStream)
         if bit_rate:
             stream.bit_rate = bit_rate
         resampler = AudioResampler(stream.format, layout, rate_hz, frame_size=_BLOCK_SAMPLES)

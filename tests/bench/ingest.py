@@ -58,9 +58,9 @@ async def _measure(options: Options) -> Report:
             f"speed as a share of decoding's; {INGEST_PROCESSES} processes; medians of interleaved rounds",
             "decoding: the files are decoded and resampled in processes of the same kind, nothing else",
             "workers: fingerprint_file in those processes, no database and no index",
-            "ingest: from the first look at the folder until every file is committed and in the index; "
-            "embedded PostgreSQL, fresh state, without the start of the services",
-            "CPU: the same of CPU seconds, of all processes with PostgreSQL's; other load disturbs these less",
+            "ingest: from the first look at the folder until every file is committed and in the index",
+            "fresh state with an embedded PostgreSQL, whose start is not counted",
+            "CPU: the same of CPU seconds, PostgreSQL's included; other load disturbs these less",
         ],
     )
 

@@ -70,12 +70,21 @@ async def ingest(services: Services, folder: Path) -> int:
     looked = await services.library.reconcile(library)
     while True:
         counts = (await services.store.file_counts())[library.library_id]
-        if counts.pending == 0 and services.index.status().to_build == 0:
+        if counts.pending == 0:
             break
         await asyncio.sleep(_POLL_S)
+    await caught_up(services)
     if counts.indexed != looked.found:
         raise RuntimeError(f"{looked.found} files were found, {counts.indexed} indexed")
     return counts.indexed
+
+
+async def caught_up(services: Services) -> None:
+    """Wait until all that is committed is in the index."""
+    while True:
+        if services.index.status().to_build == 0:
+            return
+        await asyncio.sleep(_POLL_S)
 
 
 @contextmanager

@@ -8,8 +8,6 @@ from pathlib import Path
 from engine.audio import decode, load
 from engine.settings import Settings
 
-_ASK_AGAIN_S = 0.005
-
 
 def decode_file(path: Path, settings: Settings) -> int:
     """Decode and resample, as ingest does, and nothing else; return the samples."""
@@ -24,7 +22,7 @@ def decode_clip(path: Path, settings: Settings, repeats: int) -> float:
     return (time.process_time() - begin_s) / repeats
 
 
-def ask(address: str, clip: Path, repeats: int) -> list[tuple[float, int]]:
+def ask(address: str, clip: Path, repeats: int, *, ask_every_s: float) -> list[tuple[float, int]]:
     """Have a clip matched over HTTP, one request after another; return seconds and number of results."""
     content = clip.read_bytes()
     answers = []
@@ -40,7 +38,7 @@ def ask(address: str, clip: Path, repeats: int) -> list[tuple[float, int]]:
                 task = json.load(response)
             if task["status"] != "pending":
                 break
-            time.sleep(_ASK_AGAIN_S)
+            time.sleep(ask_every_s)
         if task["status"] != "success":
             raise RuntimeError(task["error"])
         answers.append((time.perf_counter() - begin_s, len(task["result"])))

@@ -8,19 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.scan import (
-    Changes,
-    FoundFile,
-    KnownFile,
-    Scan,
-    ScanCancelled,
-    diff,
-    is_below,
-    is_ignored,
-    look_at_root,
-    scan_paths,
-    scan_root,
-)
+from daemon.changes import Changes, KnownFile, diff
+from daemon.file_names import is_ignored
+from daemon.scan import FoundFile, Scan, ScanCancelled, is_below, look_at_root, scan_paths, scan_root
 
 
 def put(root: Path, name: str, content: bytes = b"music") -> Path:

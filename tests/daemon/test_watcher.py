@@ -11,15 +11,10 @@ import pytest
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD, Mask, WatchDescriptor
 
 from daemon import watcher as watcher_module
-from daemon.watcher import (
-    RootStatus,
-    SettleQueue,
-    Stamp,
-    Watcher,
-    _Inotify,
-    file_system_of,
-    is_network_file_system,
-)
+from daemon.inotify_watch import InotifyWatch, _Inotify
+from daemon.mounts import file_system_of, is_network_file_system
+from daemon.settle import SettleQueue, Stamp
+from daemon.watcher import RootStatus, Watcher
 
 QUIET_S = 0.05
 PATIENCE_S = 60.0
@@ -343,7 +338,7 @@ async def test_a_recheck_of_a_healthy_root_keeps_its_watch(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with watched(root) as (watcher, listener):
-        monkeypatch.setattr(watcher_module._Watch, "start", None)
+        monkeypatch.setattr(InotifyWatch, "start", None)
         assert (await watcher.recheck(root)).state == "watching"
         (root / "new.mp3").write_bytes(b"new")
         await listener.until_settled(b"new.mp3")

@@ -2,8 +2,8 @@
 
     python tests/smoke/smoke.py --known FOLDER --absent FOLDER
 
-60 clips of 10 s from seeded places of the known music, half re-encoded as mp3 at 64 kbit/s, half with noise at
-10 dB: at least 59 must be named. 20 such clips of the absent music: none may be.
+60 clips of 10 s from seeded places of the known music, half re-encoded as mp3 at 64 kbit/s, half with noise
+at 10 dB: at least 59 must be named. 20 such clips of the absent music: none may be.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def main() -> int:
 
 @contextmanager
 def running(music: Path) -> Iterator[str]:
-    """Run `make run` on the music in a new state folder, and yield its address once the first scan is done."""
+    """Run `make run` in a new state folder, and yield its address once the first scan is done."""
     with tempfile.TemporaryDirectory() as state, socket.socket() as probe:
         Path(state).chmod(0o711)
         probe.bind(("127.0.0.1", 0))

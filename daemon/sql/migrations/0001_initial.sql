@@ -10,7 +10,7 @@ CREATE TABLE libraries (
 -- A sound that a fingerprint identifies. Its constellation never changes: other audio is another recording.
 CREATE TABLE recordings (
     recording_id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    digest              bytea NOT NULL UNIQUE,  -- SHA-256 of the constellation: equal audio, equal recording
+    digest              bytea NOT NULL UNIQUE,  -- SHA-256 of the peaks: equal audio, equal recording
     fingerprint_version smallint NOT NULL,
     constellation       bytea NOT NULL,
     duration_s          double precision NOT NULL,

@@ -68,7 +68,12 @@ def build_index(tracks: Sequence[Track], folder: Path, settings: Settings) -> No
 
 
 def questions(
-    tracks: Sequence[Track], conditions: Sequence[str], durations_s: Sequence[float], *, known: int, absent: int
+    tracks: Sequence[Track],
+    conditions: Sequence[str],
+    durations_s: Sequence[float],
+    *,
+    known: int,
+    absent: int,
 ) -> list[Question]:
     """Return so many questions per condition and duration: about known music, and about absent music."""
     asked = []
@@ -137,7 +142,7 @@ def is_claimed(answer: Answer) -> bool:
 
 
 def _cut(bench: Bench, question: Question) -> tuple[int, Clip]:
-    """Return where the clip begins (samples), at a random, audible place that is the same for all conditions."""
+    """Return where the clip begins (samples): a random, audible place, the same for all conditions."""
     track = bench.tracks[question.track]
     random = np.random.default_rng([question.track, question.number])
     length = round(question.duration_s * MARGIN * RATE_HZ)

@@ -16,7 +16,27 @@ from engine.errors import AudioError
 from engine.model import Samples
 from engine.settings import Settings
 
-PACKAGES = ["drascula-music", "davegnukem-data", "amoebax-data", "wizznic-data", "asc-music", "ardentryst", "adonthell-data", "noiz2sa-data", "powermanga-data", "starfighter-data", "pushover-data", "trackballs-data", "singularity-music", "hyperrogue-music", "colobot-common-sounds", "fillets-ng-data", "nexuiz-music", "warzone2100-music", "wesnoth-1.16-music"]
+PACKAGES = [
+    "drascula-music",
+    "davegnukem-data",
+    "amoebax-data",
+    "wizznic-data",
+    "asc-music",
+    "ardentryst",
+    "adonthell-data",
+    "noiz2sa-data",
+    "powermanga-data",
+    "starfighter-data",
+    "pushover-data",
+    "trackballs-data",
+    "singularity-music",
+    "hyperrogue-music",
+    "colobot-common-sounds",
+    "fillets-ng-data",
+    "nexuiz-music",
+    "warzone2100-music",
+    "wesnoth-1.16-music",
+]
 """About 800 MB, 15 hours: chiptunes, trackers, rock, orchestra, ambient."""
 _SUFFIXES = {".ogg", ".mp3", ".opus", ".flac", ".wav"}
 _SHORTEST_S = 45.0

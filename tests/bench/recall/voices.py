@@ -50,10 +50,8 @@ def _talker(number: int) -> Samples:
 
 def _spoken(number: int, sentence: int) -> Samples:
     with tempfile.NamedTemporaryFile(suffix=".wav") as file:
-        voice, pitch, words_a_minute = _VOICES[(number + sentence) % len(_VOICES)], 25 + 15 * number, 150 + 12 * number
-        subprocess.run(
-            ["espeak-ng", "-v", voice, "-p", str(pitch), "-s", str(words_a_minute), "-w", file.name]
-            + [_SENTENCES[sentence]],
-            check=True,
-        )
+        voice = _VOICES[(number + sentence) % len(_VOICES)]
+        pitch, words_a_minute = str(25 + 15 * number), str(150 + 12 * number)
+        options = ["-v", voice, "-p", pitch, "-s", words_a_minute, "-w", file.name]
+        subprocess.run(["espeak-ng", *options, _SENTENCES[sentence]], check=True)
         return load(Path(file.name), Settings())

@@ -1,0 +1,170 @@
+"""The description of the API: complete, sound, and true of real answers."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+from synth import music as play
+from synth import write_audio
+from waiting import Served, served
+
+from daemon.api import routes
+from daemon.config import Config
+
+URI = "urn:spectra"
+Json = dict[str, Any]
+Operation = tuple[str, str, Json]
+
+
+@pytest.fixture(scope="module")
+def document() -> Json:
+    text = resources.files("daemon").joinpath("openapi.json").read_text(encoding="utf-8")
+    described: Json = json.loads(text)
+    return described
+
+
+def _operations(document: Json) -> Iterator[Operation]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+def _resolved(document: Json, node: Json) -> Json:
+    """Follow a $ref within the document."""
+    if "$ref" not in node:
+        return node
+    found: Any = document
+    for step in node["$ref"].removeprefix("#/").split("/"):
+        found = found[step.replace("~1", "/")]
+    return _resolved(document, found)
+
+
+def _nodes(node: Any) -> Iterator[Json]:
+    if isinstance(node, dict):
+        yield node
+        for child in node.values():
+            yield from _nodes(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _nodes(child)
+
+
+def _check(document: Json, schema: Json, value: object) -> None:
+    """Assert that the value fits the schema, and that every key in it is described."""
+    strict = json.loads(json.dumps(document))
+    for node in _nodes(strict["components"]["schemas"]):
+        if node.get("type") == "object" and "properties" in node:
+            node["additionalProperties"] = False
+    resource = Resource(strict, DRAFT202012)
+    anchored = json.loads(json.dumps(schema).replace('"#/', f'"{URI}#/'))
+    validator = Draft202012Validator(
+        anchored,
+        registry=Registry().with_resource(URI, resource),
+        format_checker=Draft202012Validator.FORMAT_CHECKER,
+    )
+    validator.validate(value)
+
+
+def _contents(document: Json) -> Iterator[tuple[str, Json]]:
+    """Yield every JSON body that is described, with where."""
+    for method, path, operation in _operations(document):
+        bodies = {str(status): each for status, each in operation["responses"].items()}
+        bodies["request"] = operation.get("requestBody", {"content": {}})
+        for name, body in bodies.items():
+            content = _resolved(document, body)["content"]
+            if "application/json" in content:
+                yield f"{method} {path} {name}", content["application/json"]
+
+
+def test_every_route_is_described_and_nothing_else(document: Json) -> None:
+    served_routes = {(route.method, route.path) for route in routes}
+    assert {(method, path) for method, path, _ in _operations(document)} == served_routes
+
+
+def test_every_operation_says_what_it_does_and_how_it_refuses(document: Json) -> None:
+    names = [operation["operationId"] for _, _, operation in _operations(document)]
+    assert len(set(names)) == len(names)
+    for method, path, operation in _operations(document):
+        assert operation["summary"], path
+        assert {"401", "403", "429", "500"} < set(operation["responses"]), (method, path)
+        parameters = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
+        assert parameters == {part[1:-1] for part in path.split("/") if part.startswith("{")}
+        for response in operation["responses"].values():
+            assert _resolved(document, response)["description"], path
+    assert document["openapi"].startswith("3.1.")
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+
+
+def test_every_reference_leads_somewhere_and_every_component_is_used(document: Json) -> None:
+    used = {node["$ref"] for node in _nodes(document) if "$ref" in node}
+    for reference in used:
+        assert _resolved(document, {"$ref": reference})
+    defined = {
+        f"#/components/{kind}/{name}"
+        for kind, components in document["components"].items()
+        if kind != "securitySchemes"
+        for name in components
+    }
+    assert defined == used
+
+
+def test_every_schema_is_one_and_every_example_fits_it(document: Json) -> None:
+    for where, content in _contents(document):
+        Draft202012Validator.check_schema(content["schema"])
+        if "/openapi.json" not in where or "200" not in where:
+            assert content["examples"], where
+        for example in content.get("examples", {}).values():
+            _check(document, content["schema"], example["value"])
+
+
+async def _fits(document: Json, daemon: Served, method: str, url: str, path: str, **options: Any) -> Json:
+    """Ask over TCP, and assert that the answer is as described."""
+    async with daemon.http.request(method, url, **options) as response:
+        body: Json = await response.json()
+    described = document["paths"][path][method.lower()]["responses"][str(response.status)]
+    described = _resolved(document, described)
+    _check(document, described["content"]["application/json"]["schema"], body)
+    for name, header in described.get("headers", {}).items():
+        assert name in response.headers or not _resolved(document, header).get("required")
+    return body
+
+
+async def test_real_answers_are_as_described(
+    document: Json, config: Config, music: Path, tmp_path: Path
+) -> None:
+    write_audio(music / "piece.flac", play(1, 20.0), tags={"title": "So What", "artist": "Miles Davis"})
+    (music / "notes.mp3").write_text("no music")
+    clip = write_audio(tmp_path / "clip.flac", play(1, 20.0)[: 8 * 8_000]).read_bytes()
+    async with served(config, watch=True) as daemon:
+        await daemon.learn(music)
+        assert await _fits(document, daemon, "GET", "/openapi.json", "/openapi.json") == document
+        await _fits(document, daemon, "GET", "/ping", "/ping")
+        await _fits(document, daemon, "GET", "/health", "/health")
+        status = await _fits(document, daemon, "GET", "/status", "/status")
+        assert (status["libraries"][0]["failed"], len(status["failed"])) == (1, 1)
+        taken = await _fits(document, daemon, "POST", "/match_file", "/match_file", data=clip)
+        await _fits(document, daemon, "POST", "/match_file", "/match_file", data=b"")
+        task = f"/task_status/{taken['task_id']}"
+        await daemon.answer(taken["task_id"])
+        known = await _fits(document, daemon, "GET", task, "/task_status/{task_id}")
+        assert known["result"][0]["song_name"] == "So What"
+        await _fits(document, daemon, "GET", "/task_status/x", "/task_status/{task_id}")
+        failed = await daemon.send(b"no music")
+        await daemon.answer(failed)
+        await _fits(document, daemon, "GET", f"/task_status/{failed}", "/task_status/{task_id}")
+        await _fits(document, daemon, "POST", "/add", "/add", json={"paths": [str(music)]})
+        await _fits(document, daemon, "GET", "/ping", "/ping", headers={"Authorization": "Bearer x"})
+        await _fits(document, daemon, "POST", "/reindex", "/reindex")
+        looked = await daemon.local.post("/add", {"paths": [str(music), "/nowhere"]})
+        assert (len(looked["failed"]), len(looked["problems"])) == (1, 1)
+        _check(document, document["components"]["schemas"]["Looked"], looked)
+        os.kill(daemon.services.match_workers.pids()[0], signal.SIGKILL)
+        await _fits(document, daemon, "GET", "/health", "/health")

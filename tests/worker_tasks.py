@@ -1,0 +1,96 @@
+"""What tests let worker processes do; a module of its own, so that those can import it."""
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from daemon.worker_jobs import Fingerprinted, fingerprint_file
+from engine.errors import TooLong
+from engine.settings import Settings
+
+
+def wait_forever() -> None:
+    """Never return."""
+    while True:
+        signal.pause()
+
+
+def burn_cpu() -> None:
+    """Compute forever."""
+    while True:
+        pass
+
+
+def eat_memory(size_bytes: int) -> int:
+    """Allocate memory, and use it."""
+    return int(np.ones(size_bytes, np.uint8).sum())
+
+
+def die() -> None:
+    """Be killed."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def raise_too_long() -> NoReturn:
+    """Raise an error of ours."""
+    raise TooLong("a.mp3", 60.0)
+
+
+def raise_timeout() -> NoReturn:
+    """Raise what a network disk raises."""
+    raise TimeoutError(110, "Connection timed out")
+
+
+def niceness() -> int:
+    """Return how nice this process is."""
+    return os.nice(0)
+
+
+def die_over_killers(path: Path, settings: Settings) -> Fingerprinted:
+    """Fingerprint, but be killed by files that are called so."""
+    if "killer" in path.name:
+        die()
+    return fingerprint_file(path, settings)
+
+
+def wait_at_first(path: Path, settings: Settings) -> Fingerprinted:
+    """Fingerprint; the first time, say so and wait forever."""
+    marker = path.with_name(".begun")
+    with contextlib.suppress(FileExistsError):
+        marker.touch(exist_ok=False)
+        wait_forever()
+    return fingerprint_file(path, settings)
+
+
+def run_out_of_memory(path: Path, settings: Settings) -> NoReturn:
+    """Fail as a decoder does that asks for too much."""
+    raise MemoryError
+
+
+def stumble(path: Path, settings: Settings) -> NoReturn:
+    """Fail as nobody expected."""
+    raise ZeroDivisionError("a bit rate of 0")
+
+
+def wait_with_clip(path: Path, index_folder: Path, settings: Settings) -> None:
+    """Never answer a clip."""
+    wait_forever()
+
+
+def die_with_clip(path: Path, index_folder: Path, settings: Settings) -> None:
+    """Be killed by a clip."""
+    die()
+
+
+def run_out_of_memory_with_clip(path: Path, index_folder: Path, settings: Settings) -> NoReturn:
+    """Fail as a decoder does that asks for too much."""
+    raise MemoryError
+
+
+def stumble_with_clip(path: Path, index_folder: Path, settings: Settings) -> NoReturn:
+    """Fail as nobody expected."""
+    raise ZeroDivisionError
