@@ -1,8 +1,6 @@
 """The command line: `spectra`."""
 
 import asyncio
-import json
-import logging
 import os
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict
@@ -14,27 +12,34 @@ import aiohttp
 import psycopg
 import typer
 from aiohttp import web
-from rich.console import Console
-from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
 from daemon.app import serve as serve_daemon
+from daemon.cli_output import (
+    blamed,
+    counted,
+    err,
+    out,
+    print_json,
+    print_matches,
+    print_status,
+    print_table,
+    print_troubles,
+    set_up_logging,
+)
 from daemon.client import Client, open_client
 from daemon.config import Config, describe, load_config
+from daemon.first_scan import show_first_scan
 from daemon.keys import SERVICES
 from daemon.progress import Amount, show_progress
-from daemon.services import Services
 from daemon.state_folder import prepare_state_folder
-from daemon.store import FileCounts, Library
 from daemon.token_file import load_or_create_token
 from engine.errors import SpectraError
 
 NOTHING_FOUND = 1
 TROUBLE = 1
 FAILED = 2
-_WIDEST = 10_000
-"""Characters of a line that goes to a file or another program."""
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -43,8 +48,6 @@ cli = typer.Typer(
     "Commands ask the running daemon through its socket in the state folder; where none runs, they open the "
     "state themselves. Exit codes: 0 done, 1 nothing found or not all well, 2 failed.",
 )
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
 
 ConfigFile = Annotated[
     Path | None,
@@ -75,12 +78,12 @@ def serve(
     for root in loaded.library.roots:
         if not root.is_dir():
             err.print(f"[yellow]{escape(str(root))} is not there (yet): it counts as offline until it is.")
-    _set_up_logging(loaded, quiet=False)
+    set_up_logging(loaded, quiet=False)
     background: set[asyncio.Task[None]] = set()
 
     def on_ready(addresses: list[str], app: web.Application) -> None:
         out.print(f"Spectra listens on {' and '.join(addresses)}")
-        background.add(asyncio.create_task(_show_first_scan(app[SERVICES])))
+        background.add(asyncio.create_task(show_first_scan(app[SERVICES])))
 
     _run(serve_daemon(loaded, on_ready))
 
@@ -98,7 +101,7 @@ def add(
     Example: spectra add ~/Downloads/album
     """
     loaded = _load(config)
-    _set_up_logging(loaded, quiet=True)
+    set_up_logging(loaded, quiet=True)
     absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - keeps a link's own name
 
     async def work(client: Client) -> int:
@@ -114,12 +117,12 @@ def add(
         await show_progress("fingerprinting", ask, err)
         failed = (await client.post("/add", {"paths": absolute}))["failed"]
         if as_json:
-            _print_json(looked | {"failed": failed})
+            print_json(looked | {"failed": failed})
         else:
-            found = _count(looked["found"], "audio file")
+            found = counted(looked["found"], "audio file")
             out.print(f"{found}, {looked['new']} new, {looked['changed']} changed, {len(failed)} failed")
             for problem in looked["problems"] + failed:
-                err.print(escape(_blamed(problem)))
+                err.print(escape(blamed(problem)))
             if not looked["found"] and not looked["problems"]:
                 err.print("there is no file with an audio file's name")
         return TROUBLE if failed or looked["problems"] or not looked["found"] else 0
@@ -142,15 +145,15 @@ def match(
     Example: spectra match clip.mp3
     """
     loaded = _load(config)
-    _set_up_logging(loaded, quiet=True)
+    set_up_logging(loaded, quiet=True)
 
     async def work(client: Client) -> int:
         with err.status("listening"):
             results = await client.match(file)
         if as_json:
-            _print_json(results)
+            print_json(results)
         elif results:
-            _print_matches(results)
+            print_matches(results)
         elif (await client.get("/status"))["recordings"]["total"]:
             out.print("Not known: nothing in the library explains this clip.")
         else:
@@ -170,18 +173,18 @@ def status(
     Example: spectra status
     """
     loaded = _load(config)
-    _set_up_logging(loaded, quiet=True)
+    set_up_logging(loaded, quiet=True)
 
     async def work(client: Client) -> int:
         health = await client.get("/health")
         # Without its database the daemon has nothing to tell but that.
         current = await client.get("/status") if health["checks"]["database"]["status"] == "ok" else {}
         if as_json:
-            _print_json(current | {"health": health})
+            print_json(current | {"health": health})
         else:
             if current:
-                _print_status(current)
-            _print_troubles(health)
+                print_status(current)
+            print_troubles(health)
         return 0 if health["status"] == "ok" else TROUBLE
 
     _run_with_client(loaded, work)
@@ -197,7 +200,7 @@ def reindex(
     Example: spectra reindex
     """
     loaded = _load(config)
-    _set_up_logging(loaded, quiet=True)
+    set_up_logging(loaded, quiet=True)
 
     async def work(client: Client) -> int:
         total = int((await client.post("/reindex"))["to_build"])
@@ -209,9 +212,9 @@ def reindex(
         await show_progress("indexing", ask, err)
         index = (await client.get("/status"))["index"]
         if as_json:
-            _print_json(index)
+            print_json(index)
         else:
-            out.print(f"{_count(index['recordings'], 'recording')}, {index['postings']} postings")
+            out.print(f"{counted(index['recordings'], 'recording')}, {index['postings']} postings")
         return 0
 
     _run_with_client(loaded, work)
@@ -228,12 +231,12 @@ def show_config(
     """
     options = describe(_load(config))
     if as_json:
-        _print_json([asdict(option) for option in options])
+        print_json([asdict(option) for option in options])
         return
     table = Table("option", "value", "from", "meaning", box=None, pad_edge=False)
     for option in options:
         table.add_row(option.path, escape(option.value), escape(option.source), escape(option.description))
-    _print_table(table)
+    print_table(table)
 
 
 @cli.command()
@@ -298,121 +301,3 @@ def _run_with_client(config: Config, work: Callable[[Client], Coroutine[Any, Any
 def _failure(error: Exception) -> typer.Exit:
     err.print(f"[red]spectra:[/red] {escape(str(error))}")
     return typer.Exit(FAILED)
-
-
-def _set_up_logging(config: Config, *, quiet: bool) -> None:
-    """Log to stderr; a command other than `serve` says only what went wrong."""
-    level = logging.WARNING if quiet else logging.getLevelName(config.logging.level.upper())
-    if err.is_terminal:
-        handlers: list[logging.Handler] = [RichHandler(console=err, show_path=False)]
-    else:
-        handlers = [logging.StreamHandler()]
-    pattern = "%(message)s" if err.is_terminal else "%(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(level=level, format=pattern, handlers=handlers)
-    for noisy in ("procrastinate", "apscheduler"):
-        logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
-
-
-async def _show_first_scan(services: Services) -> None:
-    """Show the progress on `err` until all watched files had their turn, then the sum."""
-
-    async def ask() -> Amount:
-        libraries = await _watched(services)
-        every = await services.store.file_counts()
-        counts = [every.get(each.library_id, FileCounts()) for each in libraries]
-        return Amount(
-            total=sum(each.present for each in counts),
-            left=sum(each.pending for each in counts),
-            is_final=all(services.library.last_look(each.library_id) is not None for each in libraries),
-        )
-
-    try:
-        await show_progress("fingerprinting", ask, err)
-        await services.index.caught_up()
-        counts = (await services.store.file_counts()).values()
-        known = await services.store.recording_counts()
-    except psycopg.Error:  # the log says what is wrong with the database
-        return
-    indexed, failed = (sum(each.indexed for each in counts), sum(each.failed for each in counts))
-    out.print(
-        f"{_count(known.recordings, 'recording')} from {_count(indexed, 'file')} can be matched, "
-        f"{known.references} of them with trusted tags"
-        + (f"; {_count(failed, 'file')} could not be fingerprinted (spectra status)" if failed else "")
-    )
-
-
-async def _watched(services: Services) -> list[Library]:
-    """Return the libraries that this daemon watches; the database may know others, from former runs."""
-    watched = [] if services.watcher is None else services.watcher.status()
-    roots = {os.fsencode(each.root) for each in watched}
-    return [each for each in await services.store.libraries() if each.root in roots]
-
-
-def _print_json(value: object) -> None:
-    """Print for programs."""
-    typer.echo(json.dumps(value, indent=2))
-
-
-def _print_matches(results: list[dict[str, Any]]) -> None:
-    """Print what a clip is, best first."""
-    table = Table("name", "artist", "album", "sure", "at", "landmarks", box=None, pad_edge=False)
-    for result in results:
-        table.add_row(
-            escape(result["song_name"]),
-            escape(result["artist"] or ""),
-            escape(result["album"] or ""),
-            f"{result['confidence']:.1%}",
-            _clock(result["offset_s"]),
-            str(result["votes"]),
-        )
-    _print_table(table)
-
-
-def _print_table(table: Table) -> None:
-    """Print one line a row where no terminal limits its width: for grep."""
-    table.columns[0].no_wrap = True
-    (out if out.is_terminal else Console(width=_WIDEST)).print(table)
-
-
-def _print_status(current: dict[str, Any]) -> None:
-    """Print what is known, what is waiting, and what failed."""
-    known = current["recordings"]
-    out.print(
-        f"{_count(known['total'], 'recording')} ({known['hours']:.1f} hours), "
-        f"{known['references']} with trusted tags; {current['index']['recordings']} indexed"
-    )
-    for library in current["libraries"]:
-        reason = f" ({library['reason']})" if library["reason"] else ""
-        out.print(
-            escape(
-                f"{library['root']}: {library['state']}{reason}; "
-                f"{library['indexed']} of {_count(library['present'], 'file')} indexed, "
-                f"{library['pending']} pending, {library['failed']} failed, {library['missing']} missing"
-            )
-        )
-    for failed in current["failed"]:
-        out.print(f"  {escape(_blamed(failed))}")
-
-
-def _print_troubles(health: dict[str, Any]) -> None:
-    """Print which parts are not well."""
-    for name, check in health["checks"].items():
-        if check["status"] != "ok":
-            err.print(f"[red]{name}[/red]: {escape(check['detail'])}")
-
-
-def _blamed(failed: dict[str, Any]) -> str:
-    """Return a path with what is wrong there; most reasons begin with the file's name already."""
-    path, reason = str(failed["path"]), str(failed["error"])
-    name = path.rpartition("/")[2]
-    return f"{path}: {reason.removeprefix(f'{name}: ')}"
-
-
-def _count(number: int, noun: str) -> str:
-    """Return "1 file", "2 files"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _clock(offset_s: float) -> str:
-    minutes, seconds = divmod(max(0.0, offset_s), 60)
-    return f"{minutes:.0f}:{seconds:04.1f}"

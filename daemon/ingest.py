@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from daemon.index_keeper import IndexKeeper
+from daemon.rows import IngestedFile, PendingFile
 from daemon.scan import bigint
-from daemon.store import IngestedFile, PendingFile, Store
+from daemon.store import Store
 from daemon.worker_jobs import Fingerprinted, fingerprint_file
 from daemon.workers import WorkerPool
 from engine.errors import AudioError

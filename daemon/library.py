@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from daemon.changes import Changes, diff
+from daemon.rows import Library
 from daemon.scan import Scan, scan_paths, scan_root
-from daemon.store import Library, Store
+from daemon.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from uuid import UUID, uuid4
 import psycopg
 
 from daemon.errors import ClipNotKept, ClipQueueFull, ClipTooLarge, EmptyClip, WorkerDied
-from daemon.store import Description, Store, Task
+from daemon.rows import Description, Task
+from daemon.store import Store
 from daemon.tasks import end_tasks
 from daemon.worker_jobs import MatchedClip, match_clip
 from daemon.workers import WorkerPool

@@ -4,8 +4,8 @@ import os
 from importlib.metadata import version
 
 from daemon.library import shown
+from daemon.rows import FileCounts
 from daemon.services import Services
-from daemon.store import FileCounts
 
 _MOST_FAILED_SHOWN = 20
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from uuid import UUID
 
 from psycopg import AsyncCursor
@@ -12,90 +11,10 @@ from psycopg.types.json import Jsonb
 
 from daemon.changes import Changes, KnownFile
 from daemon.db import Connection, Database
-from daemon.filetags import FileTags
+from daemon.rows import Description, FileCounts, IngestedFile, Library, PendingFile, RecordingCounts, Task
 from daemon.scan import FoundFile
 
 Parameters = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Library:
-    """A root folder whose files are known."""
-
-    library_id: int
-    root: bytes
-    watched: bool
-    is_scanned: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FileCounts:
-    """How many files of a library are in which state; missing ones are counted nowhere else."""
-
-    present: int = 0
-    pending: int = 0
-    indexed: int = 0
-    failed: int = 0
-    missing: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PendingFile:
-    """A file whose turn it is; size and mtime are those that the result will be true for."""
-
-    file_id: int
-    root: bytes
-    path: bytes
-    size_bytes: int
-    mtime_ns: int
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class IngestedFile:
-    """What a worker learned of a file."""
-
-    digest: bytes
-    constellation: bytes
-    duration_s: float
-    fingerprint_version: int
-    content_hash: bytes
-    tags: FileTags
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What a recording is called."""
-
-    recording_id: int
-    is_reference: bool
-    title: str | None
-    artist: str | None
-    album: str | None
-    album_art: str | None
-    video_id: str | None
-    webpage_url: str | None
-    duration_s: float
-    path: bytes | None
-    """Of one of its files, below the library's root."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingCounts:
-    """How much is known."""
-
-    recordings: int
-    references: int
-    duration_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A match that was asked for."""
-
-    status: str
-    result: list[dict[str, object]] | None
-    error: str | None
 
 
 class Store:

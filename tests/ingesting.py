@@ -10,8 +10,8 @@ from synth import RATE_HZ, Sound
 from waiting import until
 
 from daemon.library import Looked
+from daemon.rows import Task
 from daemon.services import Services
-from daemon.store import Task
 
 
 async def look(services: Services, folder: Path) -> Looked:

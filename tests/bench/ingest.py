@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from daemon.config import Workers
 from daemon.worker_jobs import fingerprint_file
 from daemon.workers import WorkerPool
 from engine.audio import decode
@@ -66,16 +65,19 @@ async def _measure(options: Options) -> Report:
 
 
 async def _round(files: list[Path]) -> list[list[float]]:
-    """Return the seconds and CPU seconds of decoding, of fingerprinting, of ingest."""
+    """Return the seconds and CPU seconds of decoding, of fingerprinting, of ingest.
+
+    None of them is niced: on a busy machine that would measure the others.
+    """
     settings = Settings()
-    async with pool(INGEST_PROCESSES, nice=Workers().ingest_nice) as workers:
+    async with pool(INGEST_PROCESSES) as workers:
         await _run(workers, decode_file, files[:INGEST_PROCESSES], settings)  # imports
         with stopwatch() as decoding:
             await _run(workers, decode_file, files, settings)
         with stopwatch() as fingerprinting:
             await _run(workers, fingerprint_file, files, settings)
     with folder_of(files) as folder:
-        async with fresh_services() as services:
+        async with fresh_services(ingest_nice=0) as services:
             with stopwatch() as ingesting:
                 await ingest(services, folder)
     return [decoding, fingerprinting, ingesting]

@@ -22,7 +22,7 @@ _UNLIMITED = "1000000/minute"
 
 
 @contextmanager
-def fresh_config() -> Iterator[Config]:
+def fresh_config(*, ingest_nice: int = Workers().ingest_nice) -> Iterator[Config]:
     """Yield a configuration with an empty state folder, whatever this machine's own one says."""
     # Not closed to the user that PostgreSQL runs as when we are root.
     with tempfile.TemporaryDirectory(prefix="spectra-bench-") as folder:
@@ -30,15 +30,17 @@ def fresh_config() -> Iterator[Config]:
         yield Config(
             state_dir=Path(folder) / "state",
             server=Server(port=0),
-            workers=Workers(ingest=INGEST_PROCESSES, match=1, jobs_per_worker=1_000_000),
+            workers=Workers(
+                ingest=INGEST_PROCESSES, ingest_nice=ingest_nice, match=1, jobs_per_worker=1_000_000
+            ),
             rate_limits=RateLimits(match=_UNLIMITED, task_status=_UNLIMITED, default=_UNLIMITED),
         )
 
 
 @asynccontextmanager
-async def fresh_services() -> AsyncIterator[Services]:
+async def fresh_services(*, ingest_nice: int = Workers().ingest_nice) -> AsyncIterator[Services]:
     """Open all services; nothing is watched."""
-    with fresh_config() as config:
+    with fresh_config(ingest_nice=ingest_nice) as config:
         async with open_services(config, _stop, watch=False) as services:
             yield services
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from daemon.changes import Changes
 from daemon.filetags import FileTags
+from daemon.rows import IngestedFile
 from daemon.scan import FoundFile
 from daemon.services import Services
-from daemon.store import IngestedFile
 from engine.codec import encode
 from engine.fingerprint import fingerprint
 from engine.index import IndexWriter

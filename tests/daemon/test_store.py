@@ -10,8 +10,9 @@ import pytest
 from daemon.changes import Changes, KnownFile, diff
 from daemon.db import Database, open_database
 from daemon.filetags import FileTags
+from daemon.rows import FileCounts, IngestedFile, PendingFile
 from daemon.scan import FoundFile, Scan
-from daemon.store import FileCounts, IngestedFile, PendingFile, Store
+from daemon.store import Store
 
 NAMED = FileTags("A Song", "Somebody", "An Album", is_trusted=True)
 
