@@ -148,6 +148,8 @@ def match(
     set_up_logging(loaded, quiet=True)
 
     async def work(client: Client) -> int:
+        if client.is_own:  # what is not indexed yet would be "not known"
+            await _until_indexed(client)
         with err.status("listening"):
             results = await client.match(file)
         if as_json:
@@ -203,13 +205,8 @@ def reindex(
     set_up_logging(loaded, quiet=True)
 
     async def work(client: Client) -> int:
-        total = int((await client.post("/reindex"))["to_build"])
-
-        async def ask() -> Amount:
-            index = (await client.get("/status"))["index"]
-            return Amount(total=max(total, index["to_build"]), left=index["to_build"])
-
-        await show_progress("indexing", ask, err)
+        await client.post("/reindex")
+        await _until_indexed(client)
         index = (await client.get("/status"))["index"]
         if as_json:
             print_json(index)
@@ -296,6 +293,17 @@ def _run_with_client(config: Config, work: Callable[[Client], Coroutine[Any, Any
 
     _run(connected())
     raise typer.Exit(codes[0])
+
+
+async def _until_indexed(client: Client) -> None:
+    """Show the progress until the index has what the database has."""
+    total = int((await client.get("/status"))["index"]["to_build"])
+
+    async def ask() -> Amount:
+        left = int((await client.get("/status"))["index"]["to_build"])
+        return Amount(total=max(total, left), left=left)
+
+    await show_progress("indexing", ask, err)
 
 
 def _failure(error: Exception) -> typer.Exit:

@@ -23,8 +23,10 @@ _STARTING_S = 120.0
 class Client:
     """Asks a daemon over its Unix socket: the REST API, without a token."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, *, is_own: bool = False) -> None:
         self._session = session
+        self.is_own = is_own
+        """The daemon lives as long as this command only: it has just started, and may still be building."""
 
     async def get(self, path: str) -> Any:
         """Return the JSON answer. Raises RequestFailed."""
@@ -65,7 +67,7 @@ async def open_client(config: Config) -> AsyncIterator[Client]:
     failed: list[DaemonError] = []
     try:
         app = make_app(config, failed.append, watch=False)
-        async with listening(config, app, tcp=False), _connected(config) as client:
+        async with listening(config, app, tcp=False), _connected(config, is_own=True) as client:
             yield client
     except StateInUse:
         await _until_answered(config)
@@ -94,11 +96,11 @@ async def _is_answered(config: Config) -> bool:
 
 
 @asynccontextmanager
-async def _connected(config: Config) -> AsyncIterator[Client]:
+async def _connected(config: Config, *, is_own: bool = False) -> AsyncIterator[Client]:
     with socket_address(config.state_dir) as address:
         connector = aiohttp.UnixConnector(address)
         async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout()) as session:
-            yield Client(session)
+            yield Client(session, is_own=is_own)
 
 
 async def _answer(response: aiohttp.ClientResponse) -> Any:

@@ -115,6 +115,17 @@ def test_without_a_daemon_commands_open_the_state_themselves(music: Path, tmp_pa
     assert (broken.exit_code, "not audio" in broken.stderr) == (2, True)
 
 
+def test_a_match_waits_for_the_index_that_another_hash_needs(
+    music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_audio(music / "piece.flac", play(1, PIECE_S))
+    assert spectra("add", music).exit_code == 0
+    monkeypatch.setenv("SPECTRA_ENGINE__HASH", "sha1")
+    clip = write_audio(tmp_path / "clip.mp3", play(1, PIECE_S)[5 * 8_000 : 13 * 8_000])
+    results = json.loads(spectra("match", "--json", clip).stdout)
+    assert [result["song_name"] for result in results] == ["piece.flac"]
+
+
 def test_adding_says_what_could_not_be_fingerprinted_each_time(music: Path) -> None:
     write_audio(music / "[red]piece.flac", play(1, 5.0))
     broken = music / "broken.mp3"
