@@ -8,7 +8,7 @@ PORT ?= 8765
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench clean
+.PHONY: help run test check format bench bench-corpus bench-recall clean
 
 help: ## Show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -32,6 +32,12 @@ format: $(VENV)/.installed-dev ## Format the code
 
 bench: $(VENV)/.installed-dev ## Measure speed and size, as ratios; results go to build/bench
 	$(BIN)/python -m tests.bench
+
+bench-corpus: $(VENV)/.installed-dev ## Fetch and decode the music of the recall bench (800 MB, once)
+	$(BIN)/python -m tests.bench.recall --prepare
+
+bench-recall: $(VENV)/.installed-dev ## Measure what is recognised and claimed: a subset, or WHOLE=1
+	$(BIN)/python -m tests.bench.recall $(if $(WHOLE),--whole)
 
 clean: ## Remove what can be made again
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +15,9 @@ from daemon.errors import ClipNotKept, ClipQueueFull, ClipTooLarge, EmptyClip, W
 from daemon.rows import Description, Task
 from daemon.store import Store
 from daemon.tasks import end_tasks
-from daemon.worker_jobs import MatchedClip, match_clip
+from daemon.worker_jobs import shortlist_clip, verify_shortlist
 from daemon.workers import WorkerPool
-from engine.decision import confidence
+from engine.decision import Verdict, confidence, decide
 from engine.errors import AudioError
 from engine.model import Match
 from engine.settings import Settings
@@ -161,10 +161,8 @@ class MatchService:
     async def _match(self, waiting: _Waiting) -> _Answer:
         """Return the answer to a clip, whatever happens to it: a task must not stay pending."""
         try:
-            matched = await self._workers.run(
-                match_clip, waiting.spooled, self._index_folder, self._clip_settings
-            )
-            result = await self._results(matched)
+            verdict = decide(await self._matches(waiting.spooled), self._settings)
+            result = await self._results(verdict)
         except (AudioError, WorkerDied, MemoryError) as error:
             reason = _reason(error, waiting.spooled.name)
             log.info("task %s: %s", waiting.task_id, reason)
@@ -172,8 +170,20 @@ class MatchService:
         except Exception:
             log.exception("task %s failed", waiting.task_id)
             return _Answer(error="Spectra failed to look this clip up; its log tells why.")
-        log.info("task %s: %s (%s)", waiting.task_id, matched.verdict.outcome, matched.verdict.reason)
+        log.info("task %s: %s (%s)", waiting.task_id, verdict.outcome, verdict.reason)
         return _Answer(result=result)
+
+    async def _matches(self, spooled: Path) -> Sequence[Match]:
+        """Return what may explain the clip, best first; where landmarks do not convince, by all peaks."""
+        shortlisted = await self._workers.run(
+            shortlist_clip, spooled, self._index_folder, self._clip_settings
+        )
+        if shortlisted.is_convincing or not shortlisted.matches:
+            return shortlisted.matches
+        constellations = await self._store.constellations(
+            [match.recording_id for match in shortlisted.matches]
+        )
+        return await self._workers.run(verify_shortlist, shortlisted, constellations, self._settings)
 
     async def _store_answer(self, task_id: UUID, answer: _Answer) -> None:
         """Store the answer, however long the database is away."""
@@ -186,8 +196,8 @@ class MatchService:
             else:
                 return
 
-    async def _results(self, matched: MatchedClip) -> list[dict[str, object]]:
-        candidates = matched.verdict.candidates[:_MOST_RESULTS]
+    async def _results(self, verdict: Verdict) -> list[dict[str, object]]:
+        candidates = verdict.candidates[:_MOST_RESULTS]
         described = await self._store.described([match.recording_id for match in candidates])
         return [
             _result(match, described[match.recording_id], self._settings)

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +12,14 @@ from daemon.filetags import FileTags, read_tags
 from engine.audio import decode, load
 from engine.codec import decode as decode_constellation
 from engine.codec import digest, encode
-from engine.decision import Verdict, decide
 from engine.errors import CodecError, Silence, TooShort
 from engine.fingerprint import constellation, fingerprint
 from engine.index_reader import IndexReader
 from engine.merging import MergePlan, run_merge
-from engine.model import Fingerprint, Samples
-from engine.recognise import recognise
+from engine.model import Fingerprint, Match, Samples, Shortlist
+from engine.recognise import shortlist
 from engine.settings import Settings
+from engine.verification import verify
 
 _HASH_CHUNK_BYTES = 1 << 20
 
@@ -36,14 +37,6 @@ class Fingerprinted:
     content_hash: bytes
     """SHA-256 of the file."""
     tags: FileTags
-
-
-@dataclass(frozen=True, slots=True)
-class MatchedClip:
-    """The answer to a clip."""
-
-    verdict: Verdict
-    duration_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +70,26 @@ def fingerprint_file(path: Path, settings: Settings) -> Fingerprinted:
     )
 
 
-def match_clip(path: Path, index_folder: Path, settings: Settings) -> MatchedClip:
-    """Decode a clip and return what the index knows of it. Errors as `fingerprint_file`, and IndexDamaged."""
+def shortlist_clip(path: Path, index_folder: Path, settings: Settings) -> Shortlist:
+    """Decode a clip and return what the index says of it. Errors as `fingerprint_file`, and IndexDamaged."""
     samples = load(path, settings)
     duration_s = len(samples) / settings.sample_rate_hz
     if duration_s < settings.shortest_s:
         raise TooShort(path.name, duration_s)
     index = _reader(index_folder)
     index.refresh()
-    return MatchedClip(decide(recognise(samples, index, settings), settings), duration_s)
+    return shortlist(samples, index, settings)
+
+
+def verify_shortlist(
+    shortlisted: Shortlist, constellations: list[tuple[int, bytes]], settings: Settings
+) -> list[Match]:
+    """Hold a shortlist against stored constellations; one that does not decode is left out."""
+    references = {}
+    for recording_id, encoded in constellations:
+        with suppress(CodecError):  # the index keeper reports it
+            references[recording_id] = decode_constellation(encoded)
+    return verify(shortlisted, references, settings)
 
 
 def derive_postings(constellations: list[tuple[int, bytes]], settings: Settings) -> Derived:

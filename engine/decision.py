@@ -49,8 +49,8 @@ def decide(matches: Sequence[Match], settings: Settings) -> Verdict:
 
 
 def confidence(match: Match, settings: Settings) -> float:
-    """Return the score as 0..1: 0.5 where chance and music are hard to tell apart, 0.9 once accepted."""
-    steepness = math.log(9) / (settings.accepted_score - settings.even_score)
+    """Return how often clips with such a score were right, 0..1: a logistic fit to the recall bench."""
+    steepness = math.log(9) / (settings.likely_score - settings.even_score)
     return 1 / (1 + math.exp(-steepness * (match.evidence.score - settings.even_score)))
 
 

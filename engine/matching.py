@@ -15,8 +15,6 @@ FrameCount = Callable[[int], int]
 
 _OFFSET_BITS = 24
 _OFFSET_ZERO = 1 << (_OFFSET_BITS - 1)
-_MOST_RECORDINGS = 10
-"""Alignments looked at closely: the best of each recording, most weight first."""
 _FEWEST_VOTES = 3
 """Two hits in line say nothing: by chance every query has them somewhere."""
 _PREFILTER_BINS_PER_HIT = 4
@@ -32,6 +30,8 @@ class QueryTrial:
     pass_name: PassName
     speed: float = 1.0
     """How much faster than the recording the query was taken to play, and resampled accordingly."""
+    most_recordings: int = 10
+    """Alignments looked at closely: the best of each recording, most weight first."""
     trials: int = 1
     """How many such queries were or may be asked: each is another chance to meet something by accident."""
 
@@ -69,7 +69,7 @@ def match_hits(
     votes = _voting(query, hits, size)
     matches = [
         _match(query, votes, alignment, size, frame_count_of=frame_count_of, settings=settings, trial=trial)
-        for alignment in _best_alignments(votes, settings)
+        for alignment in _best_alignments(votes, settings, trial.most_recordings)
     ]
     return sorted(matches, key=lambda match: (-match.evidence.score, match.recording_id))
 
@@ -85,7 +85,7 @@ def _voting(query: Fingerprint, hits: Hits, size: IndexSize) -> _Votes:
     )
 
 
-def _best_alignments(votes: _Votes, settings: Settings) -> list[_Alignment]:
+def _best_alignments(votes: _Votes, settings: Settings, most_recordings: int) -> list[_Alignment]:
     """Return the heaviest alignment of each of the heaviest recordings."""
     kept = _has_company(votes)
     if not kept.any():
@@ -101,7 +101,7 @@ def _best_alignments(votes: _Votes, settings: Settings) -> list[_Alignment]:
     # Neighbours of the true offset weigh as much as it does: it has the most votes of its own.
     order = np.lexsort((cells, -own, -weights))
     _, first_of_recording = np.unique(cells[order] >> _OFFSET_BITS, return_index=True)
-    best = order[np.sort(first_of_recording)[:_MOST_RECORDINGS]]
+    best = order[np.sort(first_of_recording)[:most_recordings]]
     return [
         _Alignment(int(cell >> _OFFSET_BITS), int(cell & ((1 << _OFFSET_BITS) - 1)) - _OFFSET_ZERO)
         for cell in cells[best]

@@ -1,5 +1,6 @@
 """The engine's values: frozen, parallel arrays, named by design.md's words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -89,7 +90,8 @@ class Evidence:
     anchors: int
     """Distinct query frames among them: the votes of one anchor are not independent."""
     score: float
-    """-log10 of the number of alignments this good expected by chance in this index (0: pure chance)."""
+    """-log10 of the number of alignments this good expected by chance (0: pure chance): in this index, by
+    landmarks; where those did not convince, plus the same within the recording, by single peaks."""
     query_span_s: tuple[float, float]
     reference_span_s: tuple[float, float]
     coverage: float
@@ -107,3 +109,15 @@ class Match:
     speed: float
     """How fast the query plays relative to the recording; 1.0 is equal."""
     evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Shortlist:
+    """What the index says of a clip, by landmarks alone."""
+
+    matches: tuple[Match, ...]
+    """Each recording once, best score first."""
+    queries: Mapping[float, tuple[Peaks, ...]]
+    """The constellations that were asked, by the speed that was assumed."""
+    is_convincing: bool
+    """The best needs no verification."""

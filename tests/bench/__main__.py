@@ -5,6 +5,7 @@ shared. Run it from the repository's root.
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,8 @@ def main() -> int:
         parser.error(f"no such figure: {', '.join(sorted(unknown))}; there are {', '.join(FIGURES)}")
     given.cache.mkdir(parents=True, exist_ok=True)
     options = Options(given.corpus or downloaded(given.cache), given.cache, given.quick)
+    # Ended early, by whatever signal, it stops its PostgreSQL and removes its folders.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     are_met = True
     for name in given.names or FIGURES:
         report = FIGURES[name](options)

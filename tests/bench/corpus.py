@@ -18,7 +18,8 @@ from engine.model import Samples
 from engine.settings import Settings
 
 _PACKAGE = "drascula-music"
-_SHORTEST_S = 10.0
+_SHORTEST_CLIPPED_S = 10.0
+_SHORTEST_S = 1.0
 _BLOCK_SAMPLES = 4_096
 
 CODECS = {
@@ -47,19 +48,20 @@ def downloaded(cache: Path) -> Path:
     return folder
 
 
-def music(corpus: Path) -> list[Path]:
-    """Return the corpus' files of at least 10 s."""
-    return [path for path in sorted(corpus.rglob("*.ogg")) if not path.is_symlink() and _is_long(path)]
+def music(corpus: Path, *, shortest_s: float = _SHORTEST_CLIPPED_S) -> list[Path]:
+    """Return the corpus' files that are long enough for a clip, or as long as told."""
+    files = (path for path in sorted(corpus.rglob("*.ogg")) if not path.is_symlink())
+    return [path for path in files if _duration_s(path) >= shortest_s]
 
 
 def encoded(corpus: Path, cache: Path, suffix: str) -> list[Path]:
     """Return the corpus in a codec, encoded once, tagged as a ripper would."""
     codec = CODECS[suffix]
-    files = music(corpus)
+    files = music(corpus, shortest_s=_SHORTEST_S)
     if codec is None:
         return files
     name, rate_hz, bit_rate = codec
-    key = hashlib.sha256(f"{corpus.resolve()} {codec}".encode()).hexdigest()[:8]
+    key = hashlib.sha256(f"{corpus.resolve()} {len(files)} {codec}".encode()).hexdigest()[:8]
     folder = cache / f"{suffix}-{key}"
     if not folder.is_dir():
         with _replacing(folder) as made:
@@ -94,9 +96,9 @@ def audible_clips(
         yield path, begin / settings.sample_rate_hz, found
 
 
-def _is_long(path: Path) -> bool:
+def _duration_s(path: Path) -> float:
     with av.open(str(path)) as container:
-        return bool(container.duration and container.duration / 1e6 >= _SHORTEST_S)
+        return (container.duration or 0) / av.time_base
 
 
 def _encode(

@@ -10,6 +10,8 @@ from rich.table import Table
 
 Cell = str | int | float
 _FOLDER = Path("build/bench")
+_WIDTH = 120
+"""Also where the output is no terminal: columns must not be cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Report:
 
 def publish(report: Report) -> None:
     """Print the report and write build/bench/NAME.json."""
-    console = Console(soft_wrap=True)
+    console = Console(width=_WIDTH, soft_wrap=True)
     table = Table(*report.columns, title=report.name)
     for row in report.rows:
         table.add_row(*(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row))

@@ -56,7 +56,7 @@ def test_candidates_are_those_that_may_be_accepted_best_first():
 
 
 def test_an_unknown_clips_reason_tells_how_far_the_best_was():
-    assert "score of 6.0; 8 would be accepted" in decide(ranked(6.0), SETTINGS).reason
+    assert "score of 6.0; 10.5 would be accepted" in decide(ranked(6.0), SETTINGS).reason
     assert "nothing in the index" in decide([], SETTINGS).reason
 
 
@@ -96,6 +96,6 @@ def test_a_better_score_in_the_range_that_matters_has_more_confidence(score, dif
     assert confidence(match(score), SETTINGS) < confidence(match(score + difference), SETTINGS)
 
 
-def test_confidence_is_a_half_at_the_even_score_and_nine_tenths_when_accepted():
+def test_confidence_is_a_half_at_the_even_score_and_nine_tenths_at_the_likely_one():
     assert confidence(match(SETTINGS.even_score), SETTINGS) == pytest.approx(0.5)
-    assert confidence(match(ACCEPTED), SETTINGS) == pytest.approx(0.9)
+    assert confidence(match(SETTINGS.likely_score), SETTINGS) == pytest.approx(0.9)

@@ -10,9 +10,10 @@ from engine.decision import Outcome, decide
 from engine.fingerprint import constellation, fingerprint
 from engine.index import IndexWriter
 from engine.index_reader import IndexReader
-from engine.model import Fingerprint
-from engine.recognise import recognise
+from engine.model import Fingerprint, Match, Peaks
+from engine.recognise import shortlist
 from engine.settings import Settings
+from engine.verification import verify
 
 SETTINGS = Settings()
 RATE_HZ = synth.RATE_HZ
@@ -24,6 +25,20 @@ START_S = 15.0
 
 def stored(samples) -> Fingerprint:
     return fingerprint(constellation([samples], SETTINGS), SETTINGS.stored, SETTINGS)
+
+
+def heard(recording_id: int) -> Peaks:
+    return constellation([RECORDINGS.get(recording_id, synth.music(77, 40))], SETTINGS)
+
+
+REFERENCES = {recording_id: heard(recording_id) for recording_id in (*RECORDINGS, *TWINS)}
+
+
+def recognised(clip: synth.Sound, index: IndexReader) -> list[Match]:
+    shortlisted = shortlist(clip, index, SETTINGS)
+    if shortlisted.is_convincing:
+        return list(shortlisted.matches)
+    return verify(shortlisted, REFERENCES, SETTINGS)
 
 
 def cut(samples, start_s: float, end_s: float) -> synth.Sound:
@@ -46,7 +61,7 @@ def index(tmp_path_factory) -> Iterator[IndexReader]:
 
 
 def assert_found(index: IndexReader, clip: synth.Sound, *, offset_s: float, speed: float = 1.0) -> None:
-    matches = recognise(clip, index, SETTINGS)
+    matches = recognised(clip, index)
     verdict = decide(matches, SETTINGS)
     assert verdict.outcome is Outcome.IDENTIFIED, verdict.reason
     best = matches[0]
@@ -58,13 +73,13 @@ def assert_found(index: IndexReader, clip: synth.Sound, *, offset_s: float, spee
 @pytest.mark.parametrize("recording_id", RECORDINGS)
 def test_a_clip_from_the_middle_is_found_with_its_offset(index, recording_id):
     clip = cut(RECORDINGS[recording_id], START_S, START_S + 6)
-    best = recognise(clip, index, SETTINGS)[0]
+    best = recognised(clip, index)[0]
     assert best.recording_id == recording_id
     assert best.offset_s == pytest.approx(START_S, abs=0.1)
 
 
 def test_a_clean_clip_is_found_by_the_cheap_pass(index):
-    best = recognise(CLIP, index, SETTINGS)[0]
+    best = recognised(CLIP, index)[0]
     assert best.evidence.found_by == "cheap"
     assert best.evidence.coverage > 0.95
     assert best.evidence.score >= SETTINGS.convincing_score
@@ -83,7 +98,7 @@ def test_other_music_as_loud_does_not_hide_a_clip(index):
 def test_a_clip_at_another_speed_is_found_by_the_speed_pass(index, speed):
     clip = cut(synth.played_at(RECORDINGS[WANTED], speed), START_S / speed, START_S / speed + 8)
     assert_found(index, clip, offset_s=START_S, speed=speed)
-    best = recognise(clip, index, SETTINGS)[0]
+    best = recognised(clip, index)[0]
     assert best.evidence.found_by == "speed"
     assert best.evidence.query_span_s[1] <= 8
 
@@ -127,13 +142,13 @@ def test_a_clip_that_begins_before_the_recording_has_a_negative_offset(index):
     ],
 )
 def test_what_is_not_in_the_index_is_unknown(index, clip):
-    verdict = decide(recognise(clip, index, SETTINGS), SETTINGS)
+    verdict = decide(recognised(clip, index), SETTINGS)
     assert verdict.outcome is Outcome.UNKNOWN
     assert verdict.reason
 
 
 def test_two_recordings_of_one_sound_are_ambiguous(index):
-    matches = recognise(cut(synth.music(77, 40), 20, 26), index, SETTINGS)
+    matches = recognised(cut(synth.music(77, 40), 20, 26), index)
     verdict = decide(matches, SETTINGS)
     assert verdict.outcome is Outcome.AMBIGUOUS
     assert [match.recording_id for match in verdict.candidates[:2]] == [*TWINS]
@@ -141,7 +156,7 @@ def test_two_recordings_of_one_sound_are_ambiguous(index):
 
 
 def test_every_recording_is_there_once_best_score_first(index):
-    matches = recognise(synth.mixed(CLIP, synth.noise(3, 6), -10), index, SETTINGS)
+    matches = recognised(synth.mixed(CLIP, synth.noise(3, 6), -10), index)
     ids = [match.recording_id for match in matches]
     scores = [match.evidence.score for match in matches]
     assert len(ids) == len(set(ids))
@@ -149,21 +164,21 @@ def test_every_recording_is_there_once_best_score_first(index):
 
 
 def test_equal_clips_have_equal_matches(index):
-    assert recognise(CLIP, index, SETTINGS) == recognise(CLIP.copy(), index, SETTINGS)
+    assert recognised(CLIP, index) == recognised(CLIP.copy(), index)
 
 
 def test_a_convincing_answer_ends_the_search(index, monkeypatch):
     asked = []
     lookup = index.lookup
     monkeypatch.setattr(index, "lookup", lambda *query: asked.append(query) or lookup(*query))
-    recognise(CLIP, index, SETTINGS)
+    shortlist(CLIP, index, SETTINGS)
     assert len(asked) == 1
-    recognise(synth.music(101, 8), index, SETTINGS)
+    shortlist(synth.music(101, 8), index, SETTINGS)
     assert len(asked) == 1 + 2 + len(SETTINGS.speeds)
 
 
 def test_an_empty_index_knows_nothing(tmp_path):
-    assert recognise(CLIP, IndexReader(tmp_path), SETTINGS) == []
+    assert recognised(CLIP, IndexReader(tmp_path)) == []
 
 
 def test_the_index_knows_how_long_its_live_recordings_are(tmp_path):

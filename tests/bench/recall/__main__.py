@@ -58,8 +58,8 @@ def main() -> int:
     tracks, settings = load_tracks(given.cache), Settings()
     asked = questions(tracks, given.conditions, **size)  # type: ignore[arg-type]
     with tempfile.TemporaryDirectory() as folder:
-        build_index(tracks, Path(folder), settings)
-        bench = Bench(tracks, Path(folder), babble(given.cache), settings)
+        references = build_index(tracks, Path(folder), settings)
+        bench = Bench(tracks, Path(folder), references, babble(given.cache), settings)
         answers = list(with_progress(ask_all(bench, asked), "asking", total=len(asked), transient=True))
     summaries = [summarise(answers, duration_s) for duration_s in size["durations_s"]]  # type: ignore[attr-defined]
     absent = sum(each.is_absent for each in tracks)

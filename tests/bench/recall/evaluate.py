@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import Pool
 from pathlib import Path
@@ -13,9 +13,10 @@ from engine.decision import Outcome, confidence, decide
 from engine.fingerprint import constellation, fingerprint
 from engine.index import IndexWriter
 from engine.index_reader import IndexReader
-from engine.model import Fingerprint, Samples
-from engine.recognise import recognise
+from engine.model import Peaks, Samples
+from engine.recognise import shortlist
 from engine.settings import Settings
+from engine.verification import verify
 from tests.bench.recall.degrade import MARGIN, RATE_HZ, Clip, degraded
 from tests.bench.recall.tracks import Track
 
@@ -56,15 +57,24 @@ class Bench:
 
     tracks: Sequence[Track]
     index_folder: Path
+    references: Mapping[int, Peaks]
     babble: Samples
     settings: Settings
 
 
-def build_index(tracks: Sequence[Track], folder: Path, settings: Settings) -> None:
-    """Index the tracks that are not absent, under their place in the list."""
+def build_index(tracks: Sequence[Track], folder: Path, settings: Settings) -> dict[int, Peaks]:
+    """Index the tracks that are not absent, under their place in the list; return their constellations."""
     known = [(place, each) for place, each in enumerate(tracks) if not each.is_absent]
-    with Pool() as pool, IndexWriter(folder, stamp="bench") as writer:
-        writer.add(pool.starmap(_fingerprinted, [(place, each, settings) for place, each in known]))
+    with Pool() as pool:
+        references = dict(pool.starmap(_heard, [(place, each, settings) for place, each in known]))
+    with IndexWriter(folder, stamp="bench") as writer:
+        writer.add(
+            [
+                (place, fingerprint(peaks, settings.stored, settings))
+                for place, peaks in sorted(references.items())
+            ]
+        )
+    return references
 
 
 def questions(
@@ -112,7 +122,10 @@ def _ask(question: Question) -> Answer:
     random = np.random.default_rng(_seed(question))
     samples = degraded(question.condition, clip, random)
     started_s = time.process_time()
-    matches = recognise(samples, reader, bench.settings)
+    shortlisted = shortlist(samples, reader, bench.settings)
+    matches = list(shortlisted.matches)
+    if not shortlisted.is_convincing:
+        matches = verify(shortlisted, bench.references, bench.settings)
     verdict = decide(matches, bench.settings)
     cpu_s = time.process_time() - started_s
     track = bench.tracks[question.track]
@@ -177,5 +190,5 @@ def _seed(question: Question) -> list[int]:
     return [named, question.track, question.number]
 
 
-def _fingerprinted(place: int, track: Track, settings: Settings) -> tuple[int, Fingerprint]:
-    return place, fingerprint(constellation([track.samples()], settings), settings.stored, settings)
+def _heard(place: int, track: Track, settings: Settings) -> tuple[int, Peaks]:
+    return place, constellation([track.samples()], settings)
