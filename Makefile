@@ -7,6 +7,9 @@ MUSIC ?=
 PORT ?= 8765
 PYTEST_ARGS ?=
 
+# setuptools warns of every editable installation; nobody who reads it can act on it.
+PIP_INSTALL = PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
 .DEFAULT_GOAL := help
 .PHONY: help run test check format bench bench-corpus bench-recall clean
 
@@ -47,10 +50,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 		echo 'Spectra needs Python 3.11 or newer: install it (apt install python3 python3-venv), or name one: make PYTHON=python3.12 ...'; exit 2; }
 	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); \
 		echo 'Python has no venv: apt install python3-venv'; exit 2; }
-	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@echo 'Installing into $(VENV) ...'
+	@$(PIP_INSTALL) --upgrade pip
+	@$(PIP_INSTALL) --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@$(PIP_INSTALL) --editable '.[dev]'
 	@touch $@

@@ -4,7 +4,7 @@ import hashlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,13 +61,18 @@ def encoded(corpus: Path, cache: Path, suffix: str) -> list[Path]:
     if codec is None:
         return files
     name, rate_hz, bit_rate = codec
-    key = hashlib.sha256(f"{corpus.resolve()} {len(files)} {codec}".encode()).hexdigest()[:8]
-    folder = cache / f"{suffix}-{key}"
+    folder = cache / f"{suffix}-{key_of(files, codec)}"
     if not folder.is_dir():
         with _replacing(folder) as made:
             for number, path in enumerate(files):
                 _encode(path, made / f"{number:03}.{suffix}", name, rate_hz, bit_rate, stereo=True)
     return sorted(folder.glob(f"*.{suffix}"))
+
+
+def key_of(files: Sequence[Path], *made_by: object) -> str:
+    """Return a name for what was made of these files in this way."""
+    sizes = [(path.name, path.stat().st_size) for path in files]
+    return hashlib.sha256(repr((sizes, made_by)).encode()).hexdigest()[:8]
 
 
 def write_clip(path: Path, begin_s: float, duration_s: float, target: Path) -> Path:

@@ -1,6 +1,5 @@
 """How long recognising takes in an index of 20,000 tracks, once a clip is decoded."""
 
-import hashlib
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from engine.model import Fingerprint, Hits, IndexSize, Match, Peaks, Samples
 from engine.recognise import shortlist
 from engine.settings import Settings
 from engine.verification import verify
-from tests.bench.corpus import audible_clips, music
+from tests.bench.corpus import audible_clips, key_of, music
 from tests.bench.options import Options
 from tests.bench.report import Cell, Goal, Report
 from tests.bench.simulated import COLLISION_BITS, HashSource, constellations, moved
@@ -162,8 +161,8 @@ def _constellation(recording_id: int, real: Sequence[Peaks], settings: Settings)
 
 def _built(options: Options, real: Sequence[Peaks], tracks: int, settings: Settings) -> Path:
     """Return the folder of the index, built once; what an interrupted run has built is gone on with."""
-    kind = hashlib.sha256(f"{options.corpus.resolve()} {index_stamp(settings)}".encode()).hexdigest()[:8]
-    folder = options.cache / f"lookup-{tracks}-{kind}"
+    key = key_of(music(options.corpus), index_stamp(settings), _LANDMARKS)
+    folder = options.cache / f"lookup-{tracks}-{key}"
     with IndexWriter(folder, stamp=_STAMP) as writer:
         if writer.size.recordings >= tracks:
             return folder
