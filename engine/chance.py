@@ -1,7 +1,6 @@
 """How unlikely an alignment is by chance."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,43 +13,32 @@ _EXPONENTS = np.linspace(0.0, 1.5, 151)
 """Where the bound is sought, per bit; its minimum for real queries lies between 0.1 and 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Background:
-    """Hits that one alignment meets by chance, by rarity class [shape=(classes,)]."""
-
-    expected: npt.NDArray[np.float64]
-
-
-def background(
-    weights_everywhere: npt.NDArray[np.float64],
-    frames_everywhere: int,
-    weights_here: npt.NDArray[np.float64],
-    frames_here: int,
-    *,
-    window_frames: int,
-) -> Background:
-    """Return what an alignment would collect if the hits fell anywhere.
-
-    Of the index's rate and the recording's the larger one counts.
+def expected_hits(
+    weights: npt.NDArray[np.float64], frames: int, window_frames: int
+) -> npt.NDArray[np.float64]:
+    """Return how many hits of each rarity class one alignment collects if they fall anywhere.
 
     Parameters
     ----------
-    weights_everywhere, weights_here : rarity in bits of every hit in the index, and of those in the recording
-        that lie off the alignment [shape=(hits,)]
-    frames_everywhere, frames_here : offsets over which they are spread
+    weights : rarity of the hits in bits [shape=(hits,)]
+    frames : offsets over which they are spread
     window_frames : offsets that count as one alignment
+
+    Returns
+    -------
+    float64 [shape=(classes,)]; never quite 0: unseen is not impossible
     """
-    everywhere = _by_class(weights_everywhere) * (window_frames / max(1, frames_everywhere))
-    here = _by_class(weights_here) * (window_frames / max(1, frames_here))
-    return Background(np.maximum(np.maximum(everywhere, here), _FEWEST_EXPECTED / _CLASSES))
+    classes = weights.astype(np.int64).clip(0, _CLASSES - 1)
+    counts = np.bincount(classes, minlength=_CLASSES)
+    expected = np.asarray(counts, np.float64) * (window_frames / max(1, frames))
+    return np.maximum(expected, _FEWEST_EXPECTED / _CLASSES)
 
 
-def surprise(weight: float, chance: Background, alignments: int) -> float:
+def surprise(weight: float, expected: npt.NDArray[np.float64], alignments: int) -> float:
     """Return -log10 of the number of alignments with at least this weight expected by chance, at least 0.
 
-    The Chernoff bound of a compound Poisson variable: hits fall independently, `chance.expected` of each
-    class on an alignment; times the number of alignments there are, as BLAST's E-value (Karlin and Altschul
-    1990).
+    The Chernoff bound of a compound Poisson variable: hits fall independently, `expected` of each class on an
+    alignment; times the number of alignments there are, as BLAST's E-value (Karlin and Altschul 1990).
 
     Parameters
     ----------
@@ -58,10 +46,6 @@ def surprise(weight: float, chance: Background, alignments: int) -> float:
     alignments : how many could have been found: the index's frames, times the queries that were tried
     """
     centres = np.arange(_CLASSES) + 0.5
-    growth = np.expm1(_EXPONENTS[:, np.newaxis] * centres) @ chance.expected
+    growth = np.expm1(_EXPONENTS[:, np.newaxis] * centres) @ expected
     bound = float((growth - _EXPONENTS * weight).min()) / math.log(10)
     return max(0.0, -bound - math.log10(max(1, alignments)))
-
-
-def _by_class(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    return np.bincount(weights.astype(np.int64).clip(0, _CLASSES - 1), minlength=_CLASSES)

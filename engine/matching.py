@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.chance import background, surprise
+from engine.chance import expected_hits, surprise
 from engine.model import Evidence, Fingerprint, Hits, IndexSize, Match, PassName
 from engine.settings import Settings
 
@@ -30,6 +30,8 @@ class QueryTrial:
     pass_name: PassName
     speed: float = 1.0
     """How much faster than the recording the query was taken to play, and resampled accordingly."""
+    budgets: int = 1
+    """How many times `Settings.candidate_budget` it may visit."""
     most_recordings: int = 10
     """Alignments looked at closely: the best of each recording, most weight first."""
     trials: int = 1
@@ -67,9 +69,23 @@ def match_hits(
     log2(postings / postings with that hash).
     """
     votes = _voting(query, hits, size)
+    alignments = _best_alignments(votes, settings, trial.most_recordings)
+    window_frames = 2 * settings.offset_tolerance_frames + 1
+    everywhere = expected_hits(votes.weights, size.frames, window_frames)
+    # All hits, not only those with company: the others tell what chance collects.
+    close = _of_recordings(votes, [alignment.recording_id for alignment in alignments])
     matches = [
-        _match(query, votes, alignment, size, frame_count_of=frame_count_of, settings=settings, trial=trial)
-        for alignment in _best_alignments(votes, settings, trial.most_recordings)
+        _match(
+            query,
+            close,
+            alignment,
+            everywhere=everywhere,
+            size=size,
+            frame_count_of=frame_count_of,
+            settings=settings,
+            trial=trial,
+        )
+        for alignment in alignments
     ]
     return sorted(matches, key=lambda match: (-match.evidence.score, match.recording_id))
 
@@ -91,21 +107,45 @@ def _best_alignments(votes: _Votes, settings: Settings, most_recordings: int) ->
     if not kept.any():
         return []
     keys = votes.recording_ids[kept] << _OFFSET_BITS | (votes.offsets[kept] + _OFFSET_ZERO)
-    cells, places = np.unique(keys, return_inverse=True)
-    own = np.bincount(places, weights=votes.weights[kept])
-    weights = own.copy()
-    for distance in range(1, settings.offset_tolerance_frames + 1):
-        for neighbour in (-distance, distance):
-            at = np.searchsorted(cells, cells + neighbour).clip(max=len(cells) - 1)
-            weights += np.where(cells[at] == cells + neighbour, own[at], 0.0)
+    by_key = np.argsort(keys)
+    keys = keys[by_key]
+    starts = np.flatnonzero(np.diff(keys, prepend=-1))
+    cells, own = keys[starts], np.add.reduceat(votes.weights[kept][by_key], starts)
+    weights = _with_neighbours(cells, own, settings.offset_tolerance_frames)
+    # Only the cells that can be among the best are ranked: sorting all of them took half of a look-up.
+    first_of_recording = np.flatnonzero(np.diff(cells >> _OFFSET_BITS, prepend=-1))
+    heaviest = np.sort(np.maximum.reduceat(weights, first_of_recording))[-most_recordings:]
+    likely = np.flatnonzero(weights >= heaviest[0])
     # Neighbours of the true offset weigh as much as it does: it has the most votes of its own.
-    order = np.lexsort((cells, -own, -weights))
-    _, first_of_recording = np.unique(cells[order] >> _OFFSET_BITS, return_index=True)
-    best = order[np.sort(first_of_recording)[:most_recordings]]
+    order = likely[np.lexsort((cells[likely], -own[likely], -weights[likely]))]
+    _, first = np.unique(cells[order] >> _OFFSET_BITS, return_index=True)
+    best = order[np.sort(first)[:most_recordings]]
     return [
         _Alignment(int(cell >> _OFFSET_BITS), int(cell & ((1 << _OFFSET_BITS) - 1)) - _OFFSET_ZERO)
         for cell in cells[best]
     ]
+
+
+def _with_neighbours(
+    cells: npt.NDArray[np.int64], own: npt.NDArray[np.float64], tolerance_frames: int
+) -> npt.NDArray[np.float64]:
+    """Return each cell's weight with that of the offsets within the tolerance; `cells` ascend."""
+    weights = own.copy()
+    for places in range(1, tolerance_frames + 1):  # a neighbour is at most so many places away
+        is_near = cells[places:] - cells[:-places] <= tolerance_frames
+        weights[:-places] += np.where(is_near, own[places:], 0.0)
+        weights[places:] += np.where(is_near, own[:-places], 0.0)
+    return weights
+
+
+def _of_recordings(votes: _Votes, recording_ids: list[int]) -> _Votes:
+    """Return only the votes for these recordings."""
+    wanted = np.array(sorted(recording_ids), np.int64)
+    if not len(wanted):
+        return votes
+    places = np.searchsorted(wanted, votes.recording_ids).clip(max=len(wanted) - 1)
+    kept = wanted[places] == votes.recording_ids
+    return _Votes(votes.landmarks[kept], votes.recording_ids[kept], votes.offsets[kept], votes.weights[kept])
 
 
 def _has_company(votes: _Votes) -> npt.NDArray[np.bool_]:
@@ -125,8 +165,9 @@ def _match(
     query: Fingerprint,
     votes: _Votes,
     alignment: _Alignment,
-    size: IndexSize,
     *,
+    everywhere: npt.NDArray[np.float64],
+    size: IndexSize,
     frame_count_of: FrameCount,
     settings: Settings,
     trial: QueryTrial,
@@ -138,13 +179,12 @@ def _match(
     anchors, anchor_of = np.unique(query.frames[landmarks].astype(np.int64), return_inverse=True)
     anchor_weights = np.zeros(len(anchors))
     np.maximum.at(anchor_weights, anchor_of, votes.weights[aligned])
-    chance = background(
-        votes.weights,
-        size.frames,
+    elsewhere = expected_hits(
         votes.weights[in_recording & ~aligned],
         frame_count_of(alignment.recording_id) + query.frame_count,
-        window_frames=2 * settings.offset_tolerance_frames + 1,
+        2 * settings.offset_tolerance_frames + 1,
     )
+    chance = np.maximum(everywhere, elsewhere)
     score = surprise(float(anchor_weights.sum()), chance, size.frames * trial.trials)
     frame_s = settings.hop_samples / settings.sample_rate_hz
     offset_s = float(votes.offsets[aligned].mean()) * frame_s

@@ -51,7 +51,7 @@ def shortlist(samples: Samples, index: Searchable, settings: Settings) -> Shortl
     if not index.size.recordings or not len(samples):
         return Shortlist((), {}, is_convincing)
     for query in _queries(samples, settings):
-        hits = index.lookup(query.landmarks, settings.candidate_budget)
+        hits = index.lookup(query.landmarks, settings.candidate_budget * query.trial.budgets)
         asked[query.trial.speed] = query.peaks
         for match in match_hits(
             query.landmarks,
@@ -77,7 +77,9 @@ def _queries(samples: Samples, settings: Settings) -> Iterator[_Query]:
     yield _Query((peaks,), fingerprint(peaks, settings.cheap, settings), QueryTrial("cheap"))
     both = (peaks, constellation([samples[settings.hop_samples // 2 :]], settings))
     dense = _joined([fingerprint(each, settings.dense, settings) for each in both])
-    yield _Query(both, dense, QueryTrial("dense", most_recordings=_MOST_VERIFIED))
+    yield _Query(
+        both, dense, QueryTrial("dense", budgets=settings.dense_budgets, most_recordings=_MOST_VERIFIED)
+    )
     for speed in settings.speeds:
         slowed = constellation([_slowed(samples, speed)], settings)
         trial = QueryTrial("speed", speed=speed, trials=len(settings.speeds))

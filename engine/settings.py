@@ -50,7 +50,10 @@ class Settings:
     speeds: tuple[float, ...] = (0.99, 1.01, 0.98, 1.02, 0.97, 1.03, 0.96, 1.04, 0.95, 1.05)
     """The third pass resamples the query: most likely deviations first."""
     candidate_budget: int = 200_000
-    """Postings one look-up may visit, rarest hashes first: 7 ms of voting, whatever the library's size."""
+    """Postings one look-up may visit, rarest hashes first: what it costs, whatever the library's size."""
+    dense_budgets: int = 5
+    """The dense pass may visit so many times more: at 20,000 tracks and 0 dB of noise, 19 of 20 clips instead
+    of 13."""
     offset_tolerance_frames: int = 1
     """Hits one frame off the alignment still count: query frames never fall exactly on reference frames."""
     convincing_score: float = 20.0
