@@ -75,7 +75,7 @@ class IndexKeeper:
         self._task: asyncio.Task[None] | None = None
         self._merge: asyncio.Task[None] | None = None
         self._must_reopen = False
-        """The files were dropped, and a new index could not be opened: a disk that is full."""
+        """The files are damaged, or were dropped and a new index could not be opened (a full disk)."""
         self._error: str | None = None
 
     async def start(self) -> None:
@@ -127,6 +127,11 @@ class IndexKeeper:
                 raise
             self._must_reopen = False
         await self.compare()
+
+    def drop_damaged(self) -> None:
+        """Build the index anew: a reader found it damaged."""
+        self._must_reopen = True
+        self._note_work()
 
     async def caught_up(self) -> None:
         """Wait until all that is known is indexed."""

@@ -18,7 +18,7 @@ from daemon.tasks import end_tasks
 from daemon.worker_jobs import shortlist_clip, verify_shortlist
 from daemon.workers import WorkerPool
 from engine.decision import Verdict, confidence, decide
-from engine.errors import AudioError
+from engine.errors import AudioError, IndexDamaged
 from engine.model import Match
 from engine.settings import Settings
 
@@ -65,6 +65,7 @@ class MatchService:
         settings: Settings,
         most_pending: int,
         most_bytes: int,
+        drop_damaged_index: Callable[[], None],
     ) -> None:
         self._store = store
         self._workers = workers
@@ -76,6 +77,7 @@ class MatchService:
         )
         self._most_pending = most_pending
         self._most_bytes = most_bytes
+        self._drop_damaged_index = drop_damaged_index
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._pending = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -163,6 +165,12 @@ class MatchService:
         try:
             verdict = decide(await self._matches(waiting.spooled), self._settings)
             result = await self._results(verdict)
+        except IndexDamaged as error:
+            log.warning("task %s: %s; building the index anew", waiting.task_id, error)
+            self._drop_damaged_index()
+            return _Answer(
+                error="the index is damaged; it is being built anew: send the clip again in a while"
+            )
         except (AudioError, WorkerDied, MemoryError) as error:
             reason = _reason(error, waiting.spooled.name)
             log.info("task %s: %s", waiting.task_id, reason)

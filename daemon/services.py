@@ -97,6 +97,7 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
             settings=settings,
             most_pending=config.server.max_pending_matches,
             most_bytes=config.server.max_upload_mb * 1_000_000,
+            drop_damaged_index=index.drop_damaged,
         )
         stack.push_async_callback(matches.stop)
         await matches.start()

@@ -21,8 +21,6 @@ from engine.recognise import shortlist
 from engine.settings import Settings
 from engine.verification import verify
 
-_HASH_CHUNK_BYTES = 1 << 20
-
 
 @dataclass(frozen=True, slots=True)
 class Fingerprinted:

@@ -59,7 +59,7 @@ def _evidence(match: Match) -> str:
     speed = "" if match.speed == 1 else f", played at {match.speed:.0%} of its speed"
     return (
         f"{evidence.votes} landmarks agree, {evidence.coverage:.0%} of the clip is explained{speed}; "
-        f"by chance once in 10^{evidence.score:.0f}"
+        f"a score of {evidence.score:.1f}"
     )
 
 

@@ -15,8 +15,7 @@ from waiting import until
 
 from daemon import match_service
 from daemon.config import Config
-from daemon.errors import ClipQueueFull, ClipTooLarge, EmptyClip
-from daemon.match_service import ClipNotKept
+from daemon.errors import ClipNotKept, ClipQueueFull, ClipTooLarge, EmptyClip
 from daemon.services import Services, open_services
 
 CLIP = clip_of(tune(1, 8), 1, 6)
@@ -50,6 +49,24 @@ async def test_an_answer_leaves_nothing_behind(services: Services, music: Path) 
 
 async def test_an_empty_index_knows_nothing(services: Services) -> None:
     assert (await match(services, CLIP)).result == []
+
+
+async def test_an_index_that_turns_out_damaged_is_built_anew(services: Services, music: Path) -> None:
+    write_audio(music / "one.flac", tune(1, 8))
+    await look(services, music)
+    segments = [path for path in services.index.folder.iterdir() if path.stat().st_size > 10_000]
+    for segment in segments:
+        with segment.open("r+b") as file:
+            file.write(b"damaged!")
+    task = await match(services, CLIP)
+    assert (task.status, task.result) == ("fail", None)
+    assert task.error is not None
+    assert "built anew" in task.error
+
+    async def is_found() -> bool:
+        return bool((await match(services, CLIP)).result)
+
+    await until(is_found)
 
 
 async def test_a_clip_may_come_in_any_pieces(services: Services) -> None:
