@@ -12,12 +12,13 @@ from uuid import UUID, uuid4
 import psycopg
 
 from daemon.errors import ClipNotKept, ClipQueueFull, ClipTooLarge, EmptyClip, WorkerDied
-from daemon.rows import Description, Task
+from daemon.match_result import match_result
+from daemon.rows import Task
 from daemon.store import Store
 from daemon.tasks import end_tasks
 from daemon.worker_jobs import shortlist_clip, verify_shortlist
 from daemon.workers import WorkerPool
-from engine.decision import Verdict, confidence, decide
+from engine.decision import Verdict, decide
 from engine.errors import AudioError, IndexDamaged
 from engine.model import Match
 from engine.settings import Settings
@@ -208,34 +209,10 @@ class MatchService:
         candidates = verdict.candidates[:_MOST_RESULTS]
         described = await self._store.described([match.recording_id for match in candidates])
         return [
-            _result(match, described[match.recording_id], self._settings)
+            match_result(match, described[match.recording_id], self._settings)
             for match in candidates
             if match.recording_id in described
         ]
-
-
-def _result(match: Match, description: Description, settings: Settings) -> dict[str, object]:
-    """Return a match in the words of the REST API, whose existing client says "song"."""
-    evidence = match.evidence
-    base_name = (description.path or b"").rpartition(b"/")[2].decode(errors="replace")
-    return {
-        "song_id": match.recording_id,
-        "song_name": (description.title if description.is_reference else None) or base_name,
-        "title": description.title,
-        "artist": description.artist,
-        "album": description.album,
-        "album_art": description.album_art,
-        "video_id": description.video_id,
-        "webpage_url": description.webpage_url,
-        "votes": evidence.votes,
-        "confidence": round(confidence(match, settings), 4),
-        "offset_s": round(match.offset_s, 3),
-        "speed": match.speed,
-        "score": round(evidence.score, 2),
-        "coverage": round(evidence.coverage, 3),
-        "duration_s": round(description.duration_s, 3),
-        "is_reference": description.is_reference,
-    }
 
 
 def _reason(error: AudioError | WorkerDied | MemoryError, spooled_name: str) -> str:
