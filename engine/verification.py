@@ -6,12 +6,13 @@ an offset, and the votes at the alignment are compared with those everywhere els
 comparison knows how crowded its bins are and how often its bars repeat.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import nbinom
+from scipy.special import betainc  # scipy.stats would cost each process 30 MB
 
 from engine.model import Match, Peaks, Shortlist
 from engine.settings import Settings
@@ -72,8 +73,10 @@ def peak_surprise(
     mean = max(float(overlapping.mean()), _LEAST_MEAN)
     variance = max(float(overlapping.var()), mean * _LEAST_OVERDISPERSION)
     size = mean**2 / (variance - mean)
-    tail = float(nbinom.logsf(float(here.max()) - 1, size, mean / variance)) / np.log(10)
-    return float(np.clip(-tail, 0.0, _MOST_SURPRISE))
+    # P(at least k) of a negative binomial variable is a regularised incomplete beta function.
+    most = max(1, int(here.max()))
+    tail = float(betainc(most, size, 1 - mean / variance))
+    return min(-math.log10(max(tail, 10**-_MOST_SURPRISE)), _MOST_SURPRISE)
 
 
 def _votes_by_offset(
