@@ -118,7 +118,7 @@ class Engine(Section):
     candidate_budget: int = Field(
         default=ENGINE.candidate_budget,
         ge=1_000,
-        description="Postings that one look-up may visit, rarest hashes first.",
+        description="Postings that one look-up may visit, rarest hashes first (8 times as many when dense).",
     )
 
 

@@ -70,8 +70,9 @@ def match_hits(
     """
     votes = _voting(query, hits, size)
     alignments = _best_alignments(votes, settings, trial.most_recordings)
-    window_frames = 2 * settings.offset_tolerance_frames + 1
-    everywhere = expected_hits(votes.weights, size.frames, window_frames)
+    if not alignments:
+        return []
+    everywhere = expected_hits(votes.weights, size.frames, settings.alignment_frames)
     # All hits, not only those with company: the others tell what chance collects.
     close = _of_recordings(votes, [alignment.recording_id for alignment in alignments])
     matches = [
@@ -139,10 +140,8 @@ def _with_neighbours(
 
 
 def _of_recordings(votes: _Votes, recording_ids: list[int]) -> _Votes:
-    """Return only the votes for these recordings."""
+    """Return only the votes for these recordings, of which there is at least one."""
     wanted = np.array(sorted(recording_ids), np.int64)
-    if not len(wanted):
-        return votes
     places = np.searchsorted(wanted, votes.recording_ids).clip(max=len(wanted) - 1)
     kept = wanted[places] == votes.recording_ids
     return _Votes(votes.landmarks[kept], votes.recording_ids[kept], votes.offsets[kept], votes.weights[kept])
@@ -182,7 +181,7 @@ def _match(
     elsewhere = expected_hits(
         votes.weights[in_recording & ~aligned],
         frame_count_of(alignment.recording_id) + query.frame_count,
-        2 * settings.offset_tolerance_frames + 1,
+        settings.alignment_frames,
     )
     chance = np.maximum(everywhere, elsewhere)
     score = surprise(float(anchor_weights.sum()), chance, size.frames * trial.trials)

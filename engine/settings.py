@@ -78,6 +78,11 @@ class Settings:
         return self.sample_rate_hz / self.hop_samples
 
     @property
+    def alignment_frames(self) -> int:
+        """Return how many neighbouring offsets count as one alignment."""
+        return 2 * self.offset_tolerance_frames + 1
+
+    @property
     def lowest_bin(self) -> int:
         """Return the first bin in which a peak may lie."""
         return int(self.lowest_hz * self.window_samples / self.sample_rate_hz) + 1

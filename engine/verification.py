@@ -42,7 +42,7 @@ def verify(shortlist: Shortlist, references: Mapping[int, Peaks], settings: Sett
                 shortlist.queries[match.speed],
                 reference,
                 offset_frames,
-                tolerance_frames=settings.offset_tolerance_frames,
+                alignment_frames=settings.alignment_frames,
             )
             evidence = replace(match.evidence, score=match.evidence.score + surprise)
             verified.append(replace(match, evidence=evidence))
@@ -50,7 +50,7 @@ def verify(shortlist: Shortlist, references: Mapping[int, Peaks], settings: Sett
 
 
 def peak_surprise(
-    query: tuple[Peaks, ...], reference: Peaks, offset_frames: int, *, tolerance_frames: int
+    query: tuple[Peaks, ...], reference: Peaks, offset_frames: int, *, alignment_frames: int
 ) -> float:
     """Return -log10 of the share of this recording's offsets expected to have as many coinciding peaks.
 
@@ -62,7 +62,7 @@ def peak_surprise(
     query : constellations of the same clip, whose votes add up
     offset_frames : where in the recording the query begins, by its landmarks; one more or less is tried
     """
-    votes = _votes_by_offset(query, reference, tolerance_frames)
+    votes = _votes_by_offset(query, reference, alignment_frames)
     longest = max(peaks.frame_count for peaks in query)
     # Offsets at which less than half of the query overlaps the recording would pull the mean down.
     overlapping = votes[longest // 2 : len(votes) - longest // 2]
@@ -80,7 +80,7 @@ def peak_surprise(
 
 
 def _votes_by_offset(
-    query: tuple[Peaks, ...], reference: Peaks, tolerance_frames: int
+    query: tuple[Peaks, ...], reference: Peaks, alignment_frames: int
 ) -> npt.NDArray[np.int64]:
     """Return how many pairs of query and reference peaks agree on each offset.
 
@@ -101,4 +101,4 @@ def _votes_by_offset(
         met = frames[np.repeat(first, counts) + steps]
         offsets = met - np.repeat(peaks.frames.astype(np.int64), counts)
         votes += np.bincount(offsets + longest, minlength=len(votes))
-    return np.convolve(votes, np.ones(2 * tolerance_frames + 1, np.int64), mode="same")
+    return np.convolve(votes, np.ones(alignment_frames, np.int64), mode="same")

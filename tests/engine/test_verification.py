@@ -33,7 +33,7 @@ def clip(noise_db: float) -> Peaks:
 
 
 def surprise(query: Peaks, reference: Peaks, offset_frames: int = OFFSET_FRAMES) -> float:
-    return peak_surprise((query,), reference, offset_frames, tolerance_frames=1)
+    return peak_surprise((query,), reference, offset_frames, alignment_frames=3)
 
 
 def found(recording_id: int, score: float = 4.0) -> Match:
