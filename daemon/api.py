@@ -2,37 +2,42 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Set
+from collections.abc import Set
 from contextlib import aclosing
 from http import HTTPStatus
 from importlib import resources
 from pathlib import Path
 from uuid import UUID
 
-from aiohttp import BodyPartReader, MultipartReader, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import web
 
-from daemon.errors import ClipNotKept, ClipQueueFull, ClipTooLarge, EmptyClip
+from daemon.api_changes import get_change, list_changes, undo_change
+from daemon.api_explain import explain_file
+from daemon.api_review import accept_all, accept_file, get_file, list_files, name_file, reject_file
+from daemon.api_whole import match_constellation
 from daemon.health import check_health
 from daemon.keys import SERVICES
 from daemon.library import shown
 from daemon.peer import peer_of
 from daemon.status import describe_status
+from daemon.uploads import clip_chunks, refusals_as_http
 
-_CHUNK_BYTES = 1 << 18
-_LONGEST_UPLOAD_S = 600.0
-"""A sender that takes longer than this holds a place in the queue for nothing."""
-_NOT_A_CLIP = {"application/json", "application/x-www-form-urlencoded", "text/html", "text/plain"}
-_LARGEST_FIELD_BYTES = 1 << 16
-"""Of a form's other fields, which are read only to be skipped."""
-_DAMAGED_BODY = (ValueError, AssertionError, RuntimeError, HttpProcessingError, web.RequestPayloadError)
-"""What aiohttp raises while it reads a body that breaks the rules of multipart or of its encoding."""
-_DAMAGED = "The body is damaged or cut off: send it again."
 _MOST_PATHS = 10_000
 _MOST_FAILED = 10_000
 """Of the failed files, how many are searched for those at the paths of POST /add."""
 
 routes = web.RouteTableDef()
+routes.post("/explain_file")(explain_file)
+routes.post("/match_constellation")(match_constellation)
+routes.get("/changes")(list_changes)
+routes.get("/changes/{change_id}")(get_change)
+routes.post("/changes/{change_id}/undo")(undo_change)
+routes.get("/files")(list_files)
+routes.get("/files/{file_id}")(get_file)
+routes.post("/files/{file_id}/accept")(accept_file)
+routes.post("/files/{file_id}/reject")(reject_file)
+routes.post("/files/{file_id}/name")(name_file)
+routes.post("/review/accept")(accept_all)
 
 
 @routes.get("/ping")
@@ -63,21 +68,9 @@ async def health(request: web.Request) -> web.Response:
 async def match_file(request: web.Request) -> web.Response:
     """Take a clip, as the multipart field `file` or as the body, and answer with the task to ask for."""
     matches = request.app[SERVICES].matches
-    try:
-        async with asyncio.timeout(_LONGEST_UPLOAD_S), aclosing(_clip_chunks(request)) as chunks:
+    with refusals_as_http():
+        async with aclosing(clip_chunks(request)) as chunks:
             task_id = await matches.submit(chunks, announced_bytes=request.content_length)
-    except ClipQueueFull as error:
-        raise web.HTTPServiceUnavailable(
-            text=str(error), headers={"Retry-After": str(error.args[0])}
-        ) from error
-    except ClipTooLarge as error:
-        raise web.HTTPRequestEntityTooLarge(error.args[0], text=str(error)) from error
-    except EmptyClip as error:
-        raise web.HTTPBadRequest(text=str(error)) from error
-    except ClipNotKept as error:
-        raise web.HTTPInsufficientStorage(text=str(error)) from error
-    except TimeoutError as error:
-        raise web.HTTPRequestTimeout(text="The upload took too long.") from error
     return web.json_response({"task_id": str(task_id), "status": "pending"}, status=HTTPStatus.ACCEPTED)
 
 
@@ -145,48 +138,6 @@ async def openapi(_: web.Request) -> web.Response:
         resources.files("daemon").joinpath("openapi.json").read_text, encoding="utf-8"
     )
     return web.Response(text=text, content_type="application/json")
-
-
-async def _clip_chunks(request: web.Request) -> AsyncGenerator[bytes]:
-    """Yield the clip's bytes as they arrive."""
-    if request.content_type in _NOT_A_CLIP:
-        raise web.HTTPUnsupportedMediaType(
-            text=f"{request.content_type} is no clip: send multipart/form-data with the field `file`, "
-            "or the audio itself as application/octet-stream."
-        )
-    part = None
-    read: Callable[[int], Awaitable[bytes]] = request.content.read
-    try:
-        if request.content_type.startswith("multipart/"):
-            part = await _file_part(await _multipart(request))
-            read = part.read_chunk
-        while chunk := await read(_CHUNK_BYTES):
-            yield bytes(chunk)
-    except _DAMAGED_BODY as error:
-        raise web.HTTPBadRequest(text=_DAMAGED) from error
-    if part is not None and not part.at_eof():  # aiohttp lets the closing boundary be missing
-        raise web.HTTPBadRequest(text=_DAMAGED)
-
-
-async def _multipart(request: web.Request) -> MultipartReader:
-    try:
-        return await request.multipart()
-    except (ValueError, AssertionError) as error:
-        raise web.HTTPBadRequest(text="The multipart body has no usable boundary.") from error
-
-
-async def _file_part(reader: MultipartReader) -> BodyPartReader:
-    while isinstance(part := await reader.next(), BodyPartReader):
-        if part.name == "file":
-            return part
-        skipped_bytes = 0
-        while chunk := await part.read_chunk(_CHUNK_BYTES):
-            skipped_bytes += len(chunk)
-            if skipped_bytes > _LARGEST_FIELD_BYTES:
-                raise web.HTTPRequestEntityTooLarge(
-                    _LARGEST_FIELD_BYTES, text=f"Only the field `file` may be large, not {part.name!r}."
-                )
-    raise web.HTTPBadRequest(text="The multipart body has no field `file`.")
 
 
 async def _paths(request: web.Request) -> list[Path]:

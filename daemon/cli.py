@@ -16,23 +16,27 @@ from rich.markup import escape
 from rich.table import Table
 
 from daemon.app import serve as serve_daemon
+from daemon.cli_changes import selected, show_history, undo_changes
+from daemon.cli_explain import explain_clip
+from daemon.cli_match import match_clip, match_whole
 from daemon.cli_output import (
     blamed,
     counted,
     err,
     out,
     print_json,
-    print_matches,
     print_status,
     print_table,
     print_troubles,
     set_up_logging,
 )
+from daemon.cli_review import decide, decision, name_file
 from daemon.client import Client, open_client
 from daemon.config import Config, describe, load_config
 from daemon.first_scan import show_first_scan
 from daemon.keys import SERVICES
 from daemon.progress import Amount, show_progress
+from daemon.services import engine_settings
 from daemon.state_folder import prepare_state_folder
 from daemon.token_file import load_or_create_token
 from engine.errors import SpectraError
@@ -94,7 +98,7 @@ def add(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fingerprint files or folders now, inside a watched folder or elsewhere. Files are only read.
+    """Fingerprint files or folders now, inside a watched folder or elsewhere.
 
     Exit code 1 if there is no audio file, or one could not be read or fingerprinted.
 
@@ -135,6 +139,12 @@ def match(
     file: Annotated[
         Path, typer.Argument(help="A clip or a whole file, in any audio format.", exists=True, dir_okay=False)
     ],
+    everything: Annotated[
+        bool, typer.Option("--all", help="List every recording that a long file contains, with times.")
+    ] = False,
+    as_cue: Annotated[
+        bool, typer.Option("--cue", help="The same as a CUE sheet, for players and CD writers.")
+    ] = False,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -143,6 +153,43 @@ def match(
     Exit code 1 if it is not known, 2 if it is no audio.
 
     Example: spectra match clip.mp3
+
+    Example: spectra match --cue mix.flac > mix.cue
+    """
+    loaded = _load(config)
+    set_up_logging(loaded, quiet=True)
+    if as_cue and as_json:
+        raise typer.BadParameter("choose one of --cue and --json")
+
+    async def work(client: Client) -> int:
+        if client.is_own:  # what is not indexed yet would be "not known"
+            await _until_indexed(client)
+        if everything or as_cue:
+            settings = engine_settings(loaded)
+            is_known = await match_whole(client, file, settings, as_json=as_json, as_cue=as_cue)
+        else:
+            is_known = await match_clip(client, file, as_json=as_json)
+        return 0 if is_known else NOTHING_FOUND
+
+    _run_with_client(loaded, work)
+
+
+@cli.command()
+def explain(
+    file: Annotated[
+        Path, typer.Argument(help="A clip or a whole file, in any audio format.", exists=True, dir_okay=False)
+    ],
+    output: Annotated[
+        Path | None, typer.Option(help="The picture's file.", show_default="<clip>-explained.png")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace that file if it is there.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Draw why a clip is known, or is not: spectrogram, peaks in both, where they line up. Writes a PNG.
+
+    Exit code 1 if it is not known, 2 if it is no audio.
+
+    Example: spectra explain clip.mp3 --output why.png
     """
     loaded = _load(config)
     set_up_logging(loaded, quiet=True)
@@ -150,17 +197,125 @@ def match(
     async def work(client: Client) -> int:
         if client.is_own:  # what is not indexed yet would be "not known"
             await _until_indexed(client)
-        with err.status("listening"):
-            results = await client.match(file)
-        if as_json:
-            print_json(results)
-        elif results:
-            print_matches(results)
-        elif (await client.get("/status"))["recordings"]["total"]:
-            out.print("Not known: nothing in the library explains this clip.")
-        else:
-            out.print("Not known: the library is empty. Fill it by spectra serve --music, or spectra add.")
-        return 0 if results else NOTHING_FOUND
+        return 0 if await explain_clip(client, file, output, force=force) else NOTHING_FOUND
+
+    _run_with_client(loaded, work)
+
+
+@cli.command()
+def history(
+    file: Annotated[Path, typer.Argument(help="A file of the library.", show_default=False)],
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what Spectra wrote to a file, and why. Exit code 1 if it wrote nothing.
+
+    Example: spectra history ~/Music/one.mp3
+    """
+    loaded = _load(config)
+    set_up_logging(loaded, quiet=True)
+
+    async def work(client: Client) -> int:
+        return 0 if await show_history(client, file, as_json=as_json) else NOTHING_FOUND
+
+    _run_with_client(loaded, work)
+
+
+@cli.command()
+def undo(
+    *,
+    change: Annotated[int | None, typer.Argument(help="The change's number.", show_default=False)] = None,
+    file: Annotated[Path | None, typer.Option(help="Undo all that was written to this file.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Undo all that was written since then: 2h, 3d, 2026-01-31.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Restore the tags of files that somebody edited since, too.")
+    ] = False,
+    is_sure: Annotated[bool, typer.Option("--yes", help="Don't ask before undoing more than one.")] = False,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give files back the bytes they had before Spectra wrote to them, latest change first.
+
+    What is undone is never proposed again. Exit code 1 if something can't be undone, or nothing was there.
+
+    Example: spectra undo --since 2h
+    """
+    selection = selected(change, file, since)
+    loaded = _load(config)
+    set_up_logging(loaded, quiet=True)
+
+    async def work(client: Client) -> int:
+        is_done = await undo_changes(client, selection, force=force, is_sure=is_sure, as_json=as_json)
+        return 0 if is_done else TROUBLE
+
+    _run_with_client(loaded, work)
+
+
+@cli.command()
+def review(
+    *,
+    action: Annotated[str | None, typer.Argument(help="list, accept or reject.", show_default="list")] = None,
+    files: Annotated[
+        list[int] | None, typer.Argument(help="Numbers of files, as listed.", show_default=False)
+    ] = None,
+    is_all: Annotated[bool, typer.Option("--all", help="Accept everything that is identified.")] = False,
+    above: Annotated[
+        float, typer.Option(help="With --all: only what is at least so sure.", min=0, max=1)
+    ] = 0.0,
+    candidate: Annotated[
+        int | None, typer.Option(help="Which of a file's candidates.", show_default=False)
+    ] = None,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what waits for you, accept it (the tags are written) or reject it (never proposed again).
+
+    Exit code 1 if nothing waits, or something could not be done.
+
+    Example: spectra review accept --all --above 0.95
+    """
+    decided = decision(action, files, is_all=is_all, above=above, candidate=candidate)
+    loaded = _load(config)
+    set_up_logging(loaded, quiet=True)
+
+    async def work(client: Client) -> int:
+        return 0 if await decide(client, decided, as_json=as_json) else TROUBLE
+
+    _run_with_client(loaded, work)
+
+
+@cli.command()
+def name(
+    *,
+    file: Annotated[str, typer.Argument(help="A file of the library, or its number.", show_default=False)],
+    title: Annotated[str, typer.Option(help="The track's title.")],
+    artist: Annotated[str, typer.Option(help="Who plays it.")],
+    album: Annotated[str | None, typer.Option(help="The album's title.")] = None,
+    album_artist: Annotated[str | None, typer.Option(help="Whose album it is.")] = None,
+    track: Annotated[int | None, typer.Option(help="Number on the album.", min=1)] = None,
+    date: Annotated[str | None, typer.Option(help="YYYY, YYYY-MM or YYYY-MM-DD.")] = None,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Name a file by hand: its tags are written, and its copies are named after it.
+
+    Example: spectra name ~/Music/track01.mp3 --title "So What" --artist "Miles Davis"
+    """
+    fields: dict[str, object] = {
+        "title": title,
+        "artist": artist,
+        "album": album,
+        "album_artist": album_artist,
+        "track": track,
+        "date": date,
+    }
+    loaded = _load(config)
+    set_up_logging(loaded, quiet=True)
+
+    async def work(client: Client) -> int:
+        return 0 if await name_file(client, file, fields, as_json=as_json) else NOTHING_FOUND
 
     _run_with_client(loaded, work)
 

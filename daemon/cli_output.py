@@ -76,6 +76,12 @@ def print_status(current: dict[str, Any]) -> None:
         )
     for failed in current["failed"]:
         out.print(f"  {escape(blamed(failed))}")
+    files = current["files"]
+    to_tag = files["to_tag"] + files["postponed"]
+    out.print(
+        f"{counted(files['unknown'], 'file')} without a name ({files['to_identify']} not looked at yet), "
+        f"{files['review']} to review, {to_tag} to tag, {files['tagged']} tagged"
+    )
 
 
 def print_troubles(health: dict[str, Any]) -> None:

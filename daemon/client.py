@@ -4,20 +4,35 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import aiohttp
 
+from daemon.api_explain import HEADLINE_HEADER, OUTCOME_HEADER
+from daemon.api_whole import VERSION_PARAMETER
 from daemon.app import listening, make_app
 from daemon.config import Config
 from daemon.errors import DaemonError, RequestFailed, StateInUse
 from daemon.state_folder import socket_address
+from engine.settings import FINGERPRINT_VERSION
 
 _BASE = "http://localhost"
 _POLL_S = 0.1
 _STARTING_S = 120.0
 """A daemon that holds the state folder but does not answer yet is recovering its database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A picture, and what it says."""
+
+    png: bytes
+    outcome: str
+    headline: str
 
 
 class Client:
@@ -40,16 +55,37 @@ class Client:
 
     async def match(self, file: Path) -> list[dict[str, Any]]:
         """Upload a clip and return its matches once they are known. Raises RequestFailed, OSError."""
-        with await asyncio.to_thread(file.open, "rb") as clip:
-            headers = {"Content-Type": "application/octet-stream"}
-            async with self._session.post(f"{_BASE}/match_file", data=clip, headers=headers) as response:
-                task_id = (await _answer(response))["task_id"]
+        async with self._uploading("/match_file", file) as response:
+            task_id = (await _answer(response))["task_id"]
         while (task := await self.get(f"/task_status/{task_id}"))["status"] == "pending":  # noqa: ASYNC110 - over HTTP
             await asyncio.sleep(_POLL_S)
         if task["status"] == "fail":
             raise RequestFailed(task["error"])
         result: list[dict[str, Any]] = task["result"]
         return result
+
+    async def explain(self, file: Path) -> Explanation:
+        """Upload a clip and return why it is known, or is not. Raises RequestFailed, OSError."""
+        async with self._uploading("/explain_file", file) as response:
+            if response.status >= HTTPStatus.BAD_REQUEST:
+                await _answer(response)
+            words = unquote(response.headers[HEADLINE_HEADER])
+            return Explanation(await response.read(), response.headers[OUTCOME_HEADER], words)
+
+    async def match_whole(self, constellation: bytes) -> dict[str, Any]:
+        """Send a file's constellation and return what the file contains. Raises RequestFailed."""
+        headers = {"Content-Type": "application/octet-stream"}
+        path = f"/match_constellation?{VERSION_PARAMETER}={FINGERPRINT_VERSION}"
+        async with self._session.post(_BASE + path, data=constellation, headers=headers) as response:
+            found: dict[str, Any] = await _answer(response)
+        return found
+
+    @asynccontextmanager
+    async def _uploading(self, path: str, file: Path) -> AsyncIterator[aiohttp.ClientResponse]:
+        with await asyncio.to_thread(file.open, "rb") as clip:
+            headers = {"Content-Type": "application/octet-stream"}
+            async with self._session.post(_BASE + path, data=clip, headers=headers) as response:
+                yield response
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ from daemon.config_options import (
     Logging,
     RateLimits,
     Server,
+    Tagging,
     Workers,
     default_state_dir,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "OptionValue",
     "RateLimits",
     "Server",
+    "Tagging",
     "Workers",
     "default_state_dir",
     "describe",

@@ -146,6 +146,51 @@ class Workers(Section):
         return self.ingest or len(os.sched_getaffinity(0))
 
 
+TaggingMode = Literal["apply", "review", "dry-run"]
+
+
+class TaggingFolder(Section):
+    """What is done with what is identified below one folder."""
+
+    path: AbsolutePath
+    mode: TaggingMode
+
+    def __str__(self) -> str:
+        return f"{os.fsencode(self.path).decode(errors='replace')}: {self.mode}"
+
+
+class Tagging(Section):
+    """Writing tags into files whose music is identified."""
+
+    mode: TaggingMode = Field(
+        default="apply",
+        description="What is done with what is identified: apply writes it, review proposes, dry-run logs.",
+    )
+    first_scan: TaggingMode = Field(
+        default="review", description="The same for what the first scan of a music folder finds."
+    )
+    overwrite: bool = Field(
+        default=False, description="Replace what a file says already, instead of filling what is empty."
+    )
+    covers: bool = Field(default=True, description="Embed a front cover where there is none.")
+    quiet_s: float = Field(
+        default=60.0,
+        ge=0,
+        le=86_400,
+        description="Seconds without change after which a file may be written: downloads may pause.",
+    )
+    folders: tuple[TaggingFolder, ...] = Field(
+        default=(), description="Folders with a mode of their own; the innermost wins."
+    )
+
+    def mode_of(self, path: Path, *, arrived_later: bool) -> TaggingMode:
+        """Return what is to be done with a file, given whether it came after its folder's first scan."""
+        inside = [folder for folder in self.folders if path.is_relative_to(folder.path)]
+        if inside:
+            return max(inside, key=lambda folder: len(folder.path.parts)).mode
+        return self.mode if arrived_later else self.first_scan
+
+
 class RateLimits(Section):
     """How often one client address may ask, as "30/minute" or "5 per 2 hours"."""
 
@@ -180,6 +225,9 @@ class Config(BaseSettings):
     engine: Engine = Field(default=Engine(), description="Fingerprints and look-ups.")
     workers: Workers = Field(
         default=Workers(), description="The processes that decode, fingerprint and match."
+    )
+    tagging: Tagging = Field(
+        default=Tagging(), description="Writing tags into files whose music is identified."
     )
     rate_limits: RateLimits = Field(default=RateLimits(), description="How often one client address may ask.")
     logging: Logging = Field(default=Logging(), description="The log on stderr.")

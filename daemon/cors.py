@@ -8,7 +8,7 @@ from aiohttp.typedefs import Handler
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 REQUEST_HEADERS = "Authorization, Content-Type"
-READABLE_HEADERS = "Retry-After"
+READABLE_HEADERS = "Retry-After, X-Spectra-Outcome, X-Spectra-Headline"
 PREFLIGHT_MAX_AGE_S = 600
 """Short enough that a removed origin is soon gone from every browser."""
 

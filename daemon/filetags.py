@@ -1,31 +1,21 @@
 """Read a file's tags, and tell whether they can be trusted as its name."""
 
 import os
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import mutagen
 
-_LONGEST_VALUE = 1_000
-"""Characters kept of a tag: longer ones are mistakes, and would travel through every answer."""
-_PLACEHOLDER = re.compile(
-    r"""\W* (?:
-        (?: unknown | unbekannte[rs]? | inconnu | no )
-        \W* (?: artist | k\u00fcnstler | album | title | track ) s?
-      | unknown | untitled (?: \W* (?: track | title ) )? | various (?: \W* artists? )?
-      | (?: audio )? \W* (?: track | titel | piste | pista ) \W* \d*
-      | (?: 0\d )?
-      | n/a | none | null | title | artist
-    ) \W*""",
-    re.IGNORECASE | re.VERBOSE,
-)
-# mutagen's easy interface first, then what ID3 in AIFF or WAV, and ASF, call it: for those it has none.
-_TITLE = ("title", "TIT2")
-_ARTIST = ("artist", "TPE1", "Author")
-_ALBUM = ("album", "TALB", "WM/AlbumTitle")
-_ADDRESS = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+from daemon import tag_files
+from daemon.tag_errors import NotTaggable
+from daemon.tag_fields import clean_text
+from daemon.unknown import Naming, naming
+
+# mutagen's easy interface first, then what ASF calls it: for that it has none.
+_TITLE = ("title",)
+_ARTIST = ("artist", "Author")
+_ALBUM = ("album", "WM/AlbumTitle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +41,21 @@ def read_tags(path: Path) -> FileTags:
     OSError : the file can't be read
     """
     try:
+        fields = tag_files.read_fields(path, tag_files.kind_of(path)).fields
+    except NotTaggable:
+        return _judged(path, *_read_only_kind(path))
+    return _judged(path, fields.title, fields.artist, fields.album)
+
+
+def _judged(path: Path, title: str | None, artist: str | None, album: str | None) -> FileTags:
+    tags = FileTags(title, artist, album)
+    name = os.fsencode(path.name).decode(errors="replace")
+    return FileTags(title, artist, album, is_trusted=naming(tags, name) is not Naming.UNKNOWN)
+
+
+def _read_only_kind(path: Path) -> tuple[str | None, str | None, str | None]:
+    """Return title, artist and album of a kind that is read, but not written, such as WMA."""
+    try:
         with path.open("rb") as file:
             tagged = mutagen.File(file, easy=True)
     except (OSError, MemoryError):
@@ -58,11 +63,11 @@ def read_tags(path: Path) -> FileTags:
     except Exception as error:  # parsers of damaged files stumble in every way there is
         if isinstance(error.__cause__, OSError):
             raise error.__cause__ from error
-        return FileTags()
+        return None, None, None
     if tagged is None or not tagged.tags:
-        return FileTags()
+        return None, None, None
     title, artist, album = (_field(tagged.tags, keys) for keys in (_TITLE, _ARTIST, _ALBUM))
-    return FileTags(title, artist, album, is_trusted=_is_name(title, path) and _is_name(artist, path))
+    return title, artist, album
 
 
 def _field(tags: Any, keys: tuple[str, ...]) -> str | None:
@@ -70,10 +75,7 @@ def _field(tags: Any, keys: tuple[str, ...]) -> str | None:
 
 
 def _first(values: Any) -> str | None:
-    text = str(values[0] if isinstance(values, list) and values else values or "")
-    # NUL has no place in PostgreSQL's text, lone surrogates none in UTF-8.
-    cleaned = text.replace("\0", " ").encode(errors="replace").decode().strip()
-    return cleaned[:_LONGEST_VALUE] or None
+    return clean_text(values[0] if isinstance(values, list) and values else values or "")
 
 
 def _values(tags: Any, key: str) -> Any:
@@ -81,10 +83,4 @@ def _values(tags: Any, key: str) -> Any:
         values = tags.get(key)
     except (KeyError, ValueError):  # not a key of this format
         return None
-    return getattr(values, "text", values)  # ID3 frames
-
-
-def _is_name(value: str | None, path: Path) -> bool:
-    if value is None or _PLACEHOLDER.fullmatch(value) or _ADDRESS.fullmatch(value):
-        return False
-    return value.casefold() != os.fsencode(path.name).decode(errors="replace").casefold()
+    return getattr(values, "text", values)  # ID3 frames, of kinds that are read only

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from daemon.index_keeper import IndexKeeper
@@ -23,11 +24,21 @@ _MOST_ATTEMPTS = 3
 class IngestService:
     """Fingerprints files, stores their recordings, and has them indexed."""
 
-    def __init__(self, store: Store, workers: WorkerPool, index: IndexKeeper, settings: Settings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        workers: WorkerPool,
+        index: IndexKeeper,
+        settings: Settings,
+        *,
+        on_indexed: Callable[[int, int], Awaitable[object]] | None = None,
+    ) -> None:
+        """`on_indexed` is awaited with the file and its recording once both are stored."""
         self._store = store
         self._workers = workers
         self._index = index
         self._settings = settings
+        self._on_indexed = on_indexed
 
     async def ingest(self, file_id: int) -> None:
         """Bring a pending file to `indexed` or `failed`.
@@ -52,16 +63,16 @@ class IngestService:
             await self._fail(file, str(error))
             return
         except OSError as error:
-            await self._fail(file, f"{_name(file)}: can't be read ({error.strerror or error})")
+            await self._fail(file, f"{file.name}: can't be read ({error.strerror or error})")
             return
         except MemoryError:
-            await self._fail(file, f"{_name(file)}: needs more memory than allowed (workers.memory_mb)")
+            await self._fail(file, f"{file.name}: needs more memory than allowed (workers.memory_mb)")
             return
         except Exception as error:
             if file.attempts < _MOST_ATTEMPTS:
                 raise
-            log.exception("%s: given up after %d attempts", _name(file), file.attempts)
-            await self._fail(file, f"{_name(file)}: {error or type(error).__name__}")
+            log.exception("%s: given up after %d attempts", file.name, file.attempts)
+            await self._fail(file, f"{file.name}: {error or type(error).__name__}")
             return
         if still_same:
             await self._save(file, fingerprinted)
@@ -85,14 +96,12 @@ class IngestService:
         if dropped_id is not None:
             self._index.remove([dropped_id])
         log.debug("indexed %s as recording %d", file.path, recording_id)
+        if self._on_indexed is not None:
+            await self._on_indexed(file.file_id, recording_id)
 
     async def _fail(self, file: PendingFile, reason: str) -> None:
         log.warning("not indexed: %s", reason)
         await self._store.file_failed(file, reason)
-
-
-def _name(file: PendingFile) -> str:
-    return file.path.rpartition(b"/")[2].decode(errors="replace")
 
 
 def _is_unchanged(path: Path, file: PendingFile) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 
 from procrastinate import App, PsycopgConnector, RetryStrategy
@@ -25,6 +25,11 @@ _WORKER_DEATHS_RETRIED = 2
 _RETRY_S = 1
 _RESTART_S = 1.0
 """procrastinate's worker ends when the database goes away; it is started again after so long."""
+_LATER = -1
+"""Priority of what should come after all fingerprints: it then knows more references."""
+
+Due = Callable[[int, int, Collection[int] | None], Awaitable[list[int]]]
+"""Returns the next so many ids (at most) after an id that wait without a job, of all or of these only."""
 
 
 class Jobs:
@@ -36,6 +41,8 @@ class Jobs:
         self._concurrency = concurrency
         self._app = App(connector=PsycopgConnector())
         self._deferring = asyncio.Lock()
+        self._deferring_due = asyncio.Lock()
+        self._due: dict[str, Due] = {}
         self._running: set[str] = set()
         self._suspected: set[str] = set()
         self._is_stopping = False
@@ -52,6 +59,22 @@ class Jobs:
             self._running.add(name)
             try:
                 await ingest.ingest(file_id)
+            finally:
+                self._running.discard(name)
+
+    def register(self, kind: str, work: Callable[[int], Awaitable[None]], due: Due) -> None:
+        """Say what a further kind of job does with an id, and which ids wait for it."""
+        self._due[kind] = due
+        retry = RetryStrategy(
+            max_attempts=1 + _WORKER_DEATHS_RETRIED, wait=_RETRY_S, retry_exceptions=[WorkerDied, MemoryError]
+        )
+
+        @self._app.task(name=kind, queue=_INGEST_QUEUE, retry=retry)
+        async def do_work(number: int) -> None:
+            name = f"{kind}:{number}"
+            self._running.add(name)
+            try:
+                await work(number)
             finally:
                 self._running.discard(name)
 
@@ -77,20 +100,36 @@ class Jobs:
                 last_id = file_ids[-1]
         return deferred
 
+    async def defer_due(self, kind: str, only: Collection[int] | None = None) -> int:
+        """Defer a job of a registered kind for every id that waits, or those of them; return how many."""
+        deferred = last_id = 0
+        async with self._deferring_due:
+            while numbers := await self._due[kind](_DEFER_BATCH, last_id, only):
+                jobs = [_later_job(kind, number) for number in numbers]
+                await self._app.job_manager.batch_defer_jobs_async(jobs)
+                deferred += len(numbers)
+                last_id = numbers[-1]
+        return deferred
+
     async def recover(self) -> None:
         """Defer what was lost: jobs that were never queued, or whose end could not be noted."""
         doing = await self._store.jobs_in_progress() - self._running
         # Seen twice, a minute apart: else it may be just beginning, or just ending.
         await self._store.release_jobs(doing & self._suspected)
         self._suspected = doing
+        await self._defer_all()
+
+    async def _defer_all(self) -> None:
         await self.defer_ingest()
+        for kind in self._due:
+            await self.defer_due(kind)
 
     async def _work(self) -> None:
         while not self._is_stopping:
             try:
                 # Of a run that was killed: what they were for is pending, and is deferred again.
                 await self._store.release_jobs(await self._store.jobs_in_progress())
-                await self.defer_ingest()
+                await self._defer_all()
                 await self._app.run_worker_async(
                     queues=[_INGEST_QUEUE],
                     concurrency=self._concurrency,
@@ -116,4 +155,16 @@ def _ingest_job(file_id: int) -> Job:
         queueing_lock=_lock_of(file_id),
         task_name=_INGEST_TASK,
         task_kwargs={"file_id": file_id},
+    )
+
+
+def _later_job(kind: str, number: int) -> Job:
+    return Job(
+        id=None,
+        queue=_INGEST_QUEUE,
+        lock=None,
+        queueing_lock=f"{kind}:{number}",
+        task_name=kind,
+        task_kwargs={"number": number},
+        priority=_LATER,
     )

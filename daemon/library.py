@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from daemon.changes import Changes, diff
+from daemon.own_writes import OwnWrites
 from daemon.rows import Library
 from daemon.scan import Scan, scan_paths, scan_root
 from daemon.store import Store
@@ -50,6 +51,7 @@ class LibraryService:
         request_ingest: Callable[[], Awaitable[object]],
         *,
         quiet_s: float,
+        own_writes: OwnWrites | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """`request_ingest` is awaited whenever files were noted that wait for a fingerprint."""
@@ -57,6 +59,7 @@ class LibraryService:
         self._extensions = extensions
         self._request_ingest = request_ingest
         self._quiet_ns = int(quiet_s * 1e9)
+        self._own_writes = own_writes or OwnWrites()
         self._clock_ns = clock_ns
         self._libraries: dict[bytes, Library] = {}
         self._turns: dict[int, asyncio.Lock] = {}
@@ -96,25 +99,27 @@ class LibraryService:
         ----------
         leave_restless : leave out what somebody may still be writing; `Looked.restless` names it
         """
-        scan = await asyncio.to_thread(
-            scan_root,
-            Path(os.fsdecode(library.root)),
-            extensions=self._extensions,
-            cancelled=lambda: self._is_stopping,
-        )
-        restless = self._restless(scan) if leave_restless else frozenset()
-        return await self._note(library, scan, below=None, restless=restless)
+        with self._own_writes.looking() as own:
+            scan = await asyncio.to_thread(
+                scan_root,
+                Path(os.fsdecode(library.root)),
+                extensions=self._extensions,
+                cancelled=lambda: self._is_stopping,
+            )
+            restless = self._restless(scan) if leave_restless else frozenset()
+            return await self._note(library, scan, below=None, restless=restless, own=own)
 
     async def look_at(self, library: Library, paths: Set[bytes]) -> Looked:
         """Look at some paths below the library's root, and everything below them."""
-        scan = await asyncio.to_thread(
-            scan_paths,
-            Path(os.fsdecode(library.root)),
-            paths,
-            extensions=self._extensions,
-            cancelled=lambda: self._is_stopping,
-        )
-        return await self._note(library, scan, below=scan.scope, restless=frozenset())
+        with self._own_writes.looking() as own:
+            scan = await asyncio.to_thread(
+                scan_paths,
+                Path(os.fsdecode(library.root)),
+                paths,
+                extensions=self._extensions,
+                cancelled=lambda: self._is_stopping,
+            )
+            return await self._note(library, scan, below=scan.scope, restless=frozenset(), own=own)
 
     async def add_path(self, path: Path) -> Looked:
         """Look at a file or folder: in the library that holds it, else in an unwatched one of its own."""
@@ -140,7 +145,13 @@ class LibraryService:
         return restless if len(restless) <= _MOST_RESTLESS else frozenset()
 
     async def _note(
-        self, library: Library, scan: Scan, *, below: Set[bytes] | None, restless: frozenset[bytes]
+        self,
+        library: Library,
+        scan: Scan,
+        *,
+        below: Set[bytes] | None,
+        restless: frozenset[bytes],
+        own: Set[int],
     ) -> Looked:
         root = shown(library.root)
         unreadable = tuple((shown(path), reason) for path, reason in scan.unreadable)
@@ -150,9 +161,8 @@ class LibraryService:
         else:
             # Two looks at once would each insert what the other has just found.
             async with self._turns[library.library_id]:
-                changes = _without(
-                    diff(scan, await self._store.known_files(library.library_id, below)), restless
-                )
+                known = await self._store.known_files(library.library_id, below)
+                changes = _without(diff(scan, known), restless, own)
                 await self._store.apply_changes(library.library_id, changes, whole=below is None)
             looked = Looked(
                 root,
@@ -182,13 +192,19 @@ class LibraryService:
         return looked
 
 
-def _without(changes: Changes, restless: Set[bytes]) -> Changes:
-    if not restless:
+def _without(changes: Changes, restless: Set[bytes], own: Set[int]) -> Changes:
+    """Leave out what others are writing (paths), and what we have just written (file ids)."""
+    if not restless and not own:
         return changes
     return replace(
         changes,
         new=[found for found in changes.new if found.path not in restless],
-        changed=[(known, found) for known, found in changes.changed if found.path not in restless],
+        changed=[
+            (known, found)
+            for known, found in changes.changed
+            if found.path not in restless and known.file_id not in own
+        ],
+        missing=[known for known in changes.missing if known.file_id not in own],
     )
 
 

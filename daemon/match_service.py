@@ -2,39 +2,33 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 from uuid import UUID, uuid4
 
 import psycopg
 
-from daemon.errors import ClipNotKept, ClipQueueFull, ClipTooLarge, EmptyClip, WorkerDied
+from daemon.clip_match import match_clip
+from daemon.errors import ClipQueueFull, WorkerDied
 from daemon.match_result import match_result
 from daemon.rows import Task
+from daemon.spool import spool_clip
 from daemon.store import Store
 from daemon.tasks import end_tasks
-from daemon.worker_jobs import shortlist_clip, verify_shortlist
 from daemon.workers import WorkerPool
 from engine.decision import Verdict, decide
 from engine.errors import AudioError, IndexDamaged
-from engine.model import Match
 from engine.settings import Settings
 
 log = logging.getLogger(__name__)
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 LONGEST_CLIP_S = 15 * 60.0
 """Decoded seconds of an upload: a whole piece of music, not a whole evening."""
 _MOST_RESULTS = 5
 _RETRY_AFTER_S = 5
 """What a full queue asks for: about the time of a few clips."""
-_FORM_BYTES = 1 << 16
-"""An announced length may exceed the largest clip by so much: the multipart form around it."""
 _STORE_AGAIN_S = 2.0
 """While the database is away, an answer is kept and tried again so often."""
 
@@ -114,13 +108,11 @@ class MatchService:
         """
         if self._pending >= self._most_pending:
             raise ClipQueueFull(_RETRY_AFTER_S)
-        if announced_bytes is not None and announced_bytes > self._most_bytes + _FORM_BYTES:
-            raise ClipTooLarge(self._most_bytes)
         self._pending += 1
         task_id = uuid4()
         spooled = self._spool_folder / str(task_id)
         try:
-            await self._spool(chunks, spooled)
+            await spool_clip(chunks, spooled, most_bytes=self._most_bytes, announced_bytes=announced_bytes)
             await self._store.add_task(task_id)
         except BaseException:
             self._pending -= 1
@@ -132,22 +124,6 @@ class MatchService:
     async def task(self, task_id: UUID) -> Task | None:
         """Return a task that was asked for and has not expired."""
         return await self._store.task(task_id)
-
-    async def _spool(self, chunks: AsyncIterator[bytes], spooled: Path) -> None:
-        received = 0
-        file = await _on_disk(spooled.open, "xb")
-        try:
-            async for chunk in chunks:
-                received += len(chunk)
-                if received > self._most_bytes:
-                    raise ClipTooLarge(self._most_bytes)
-                await _on_disk(file.write, chunk)
-            await _on_disk(file.close)  # writes what is still buffered
-        finally:
-            with suppress(OSError):
-                await asyncio.to_thread(file.close)
-        if received == 0:
-            raise EmptyClip
 
     async def _answer(self) -> None:
         while True:
@@ -164,7 +140,14 @@ class MatchService:
     async def _match(self, waiting: _Waiting) -> _Answer:
         """Return the answer to a clip, whatever happens to it: a task must not stay pending."""
         try:
-            verdict = decide(await self._matches(waiting.spooled), self._settings)
+            found = await match_clip(
+                waiting.spooled,
+                workers=self._workers,
+                store=self._store,
+                index_folder=self._index_folder,
+                settings=self._clip_settings,
+            )
+            verdict = decide(found.matches, self._settings)
             result = await self._results(verdict)
         except IndexDamaged as error:
             log.warning("task %s: %s; building the index anew", waiting.task_id, error)
@@ -181,18 +164,6 @@ class MatchService:
             return _Answer(error="Spectra failed to look this clip up; its log tells why.")
         log.info("task %s: %s (%s)", waiting.task_id, verdict.outcome, verdict.reason)
         return _Answer(result=result)
-
-    async def _matches(self, spooled: Path) -> Sequence[Match]:
-        """Return what may explain the clip, best first; where landmarks do not convince, by all peaks."""
-        shortlisted = await self._workers.run(
-            shortlist_clip, spooled, self._index_folder, self._clip_settings
-        )
-        if shortlisted.is_convincing or not shortlisted.matches:
-            return shortlisted.matches
-        constellations = await self._store.constellations(
-            [match.recording_id for match in shortlisted.matches]
-        )
-        return await self._workers.run(verify_shortlist, shortlisted, constellations, self._settings)
 
     async def _store_answer(self, task_id: UUID, answer: _Answer) -> None:
         """Store the answer, however long the database is away."""
@@ -224,14 +195,6 @@ def _reason(error: AudioError | WorkerDied | MemoryError, spooled_name: str) -> 
             return str(error)
         case MemoryError():
             return "the clip needs more memory than a worker may use (workers.memory_mb)"
-
-
-async def _on_disk(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Do the work in a thread. Raises ClipNotKept."""
-    try:
-        return await asyncio.to_thread(work, *args, **kwargs)
-    except OSError as error:
-        raise ClipNotKept(error.strerror or str(error)) from error
 
 
 def _empty_folder(folder: Path) -> None:

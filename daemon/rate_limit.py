@@ -17,6 +17,8 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from daemon.peer import IPAddress, IPNetwork, parse_address, peer_of
 
 Group: TypeAlias = Literal["match", "task_status", "default"]
+_MATCHING = frozenset({"/match_file", "/match_constellation", "/explain_file"})
+"""What keeps a worker process busy for seconds."""
 
 MOST_ADDRESSES = 10_000
 """Windows kept at once; beyond it the one that was used longest ago goes (some MB at the default limits)."""
@@ -144,7 +146,7 @@ def _group(request: web.Request) -> Group:
     resource = request.match_info.route.resource
     if resource is None:
         return "default"
-    if (request.method, resource.canonical) == ("POST", "/match_file"):
+    if request.method == "POST" and resource.canonical in _MATCHING:
         return "match"
     if request.method == "GET" and resource.canonical.startswith("/task_status/"):
         return "task_status"

@@ -37,6 +37,11 @@ class PendingFile:
     mtime_ns: int
     attempts: int
 
+    @property
+    def name(self) -> str:
+        """Return the file's name as text, whatever its bytes."""
+        return self.path.rpartition(b"/")[2].decode(errors="replace")
+
 
 @dataclass(frozen=True, slots=True)
 class IngestedFile:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from daemon.identification import IDENTIFY
 from daemon.jobs import Jobs
 from daemon.library import LibraryService
 from daemon.scan import ScanCancelled
 from daemon.store import Store
+from daemon.tagging import TaggingService
 from daemon.tasks import end_tasks
 from daemon.watcher import Watcher
 
@@ -26,9 +28,15 @@ _RECOVER_EVERY_S = 60
 
 @asynccontextmanager
 async def run_schedule(
-    library: LibraryService, watcher: Watcher | None, store: Store, jobs: Jobs, *, task_lifetime_s: float
+    library: LibraryService,
+    watcher: Watcher | None,
+    store: Store,
+    jobs: Jobs,
+    tagging: TaggingService,
+    *,
+    task_lifetime_s: float,
 ) -> AsyncIterator[None]:
-    """Reconcile the libraries, expire finished tasks and defer lost jobs while the context lasts."""
+    """Reconcile the libraries, expire tasks, defer lost jobs, settle open changes while the context lasts."""
     # A missed run is made up for once, however late, and none overlaps itself.
     scheduler = AsyncIOScheduler(
         job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}, timezone="UTC"
@@ -55,6 +63,8 @@ async def run_schedule(
         add(_LOOK_FOR_DUE_S, reconciler.reconcile_due, "reconcile")
     add(_EXPIRE_EVERY_S, lambda: store.expire_tasks(task_lifetime_s), "expire tasks")
     add(_RECOVER_EVERY_S, jobs.recover, "defer lost jobs")
+    add(_LOOK_FOR_DUE_S, lambda: jobs.defer_due(IDENTIFY), "write what may be written by now")
+    add(_RECOVER_EVERY_S, tagging.recover, "settle open changes")
     scheduler.start()
     try:
         yield

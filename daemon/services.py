@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -12,17 +13,23 @@ from daemon.daemon_lock import hold_daemon_lock
 from daemon.db import Database, open_database
 from daemon.embedded_postgres import EmbeddedPostgres
 from daemon.errors import DaemonError
+from daemon.explaining import ExplainService
 from daemon.file_names import AUDIO_EXTENSIONS
+from daemon.identification import Identification, set_up_identification
 from daemon.index_keeper import IndexKeeper
 from daemon.ingest import IngestService
 from daemon.jobs import Jobs
+from daemon.journal import Journal
 from daemon.library import LibraryService
 from daemon.match_service import MatchService
+from daemon.own_writes import OwnWrites
 from daemon.scheduler import run_schedule
 from daemon.state_folder import hold_state_folder, prepare_state_folder
 from daemon.store import Store
+from daemon.tagging import TaggingService
 from daemon.tasks import end_tasks
 from daemon.watcher import Watcher
+from daemon.whole_match import WholeMatcher, WholeMatchService
 from daemon.workers import WorkerLimits, WorkerPool
 from engine.settings import Settings
 
@@ -44,7 +51,12 @@ class Services:
     index: IndexKeeper
     library: LibraryService
     jobs: Jobs
+    journal: Journal
+    tagging: TaggingService
+    identification: Identification
     matches: MatchService
+    explanations: ExplainService
+    whole_matches: WholeMatchService
     match_workers: WorkerPool
     ingest_workers: WorkerPool
     watcher: Watcher | None
@@ -76,18 +88,37 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
         index = IndexKeeper(state / "index", store, ingest_workers, settings)
         stack.push_async_callback(index.stop)
         await index.start()
+        journal, own_writes = Journal(database), OwnWrites()
+        tagging = TaggingService(journal, ingest_workers, own_writes, quiet_s=config.tagging.quiet_s)
+        stack.push_async_callback(tagging.stop)
+        await tagging.recover()
         # One job more than processes: the next file is fetched while the others are decoded.
         jobs = Jobs(database, store, concurrency=ingest_workers.slot_count + 1)
-        jobs.register_ingest(IngestService(store, ingest_workers, index, settings))
+        identification = set_up_identification(
+            database,
+            jobs,
+            recordings=store,
+            index=index,
+            workers=ingest_workers,
+            journal=journal,
+            tagging=tagging,
+            options=config.tagging,
+            settings=settings,
+        )
+        on_indexed = identification.identify.arrived
+        jobs.register_ingest(IngestService(store, ingest_workers, index, settings, on_indexed=on_indexed))
         extensions = config.library.extensions
         library = LibraryService(
             store,
             AUDIO_EXTENSIONS if extensions is None else frozenset(extensions),
             jobs.defer_ingest,
             quiet_s=config.library.quiet_s,
+            own_writes=own_writes,
         )
         stack.callback(library.stop)
         await library.start()
+        if watch:
+            tagging.sweep([Path(os.fsdecode(each.root)) for each in await store.libraries()])
         await stack.enter_async_context(jobs.running())
         matches = MatchService(
             store,
@@ -101,12 +132,49 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
         )
         stack.push_async_callback(matches.stop)
         await matches.start()
+        explanations = ExplainService(
+            store,
+            index_folder=index.folder,
+            spool_folder=state / "spool",
+            cache_folder=state / "drawing",
+            settings=settings,
+            limits=_limits(config),
+            most_bytes=config.server.max_upload_mb * 1_000_000,
+            drop_damaged_index=index.drop_damaged,
+        )
+        stack.push_async_callback(explanations.stop)
+        matcher = WholeMatcher(
+            store, index_folder=index.folder, settings=settings, drop_damaged_index=index.drop_damaged
+        )
+        whole_matches = WholeMatchService(matcher, settings, _limits(config))
+        stack.push_async_callback(whole_matches.stop)
         watcher = await stack.enter_async_context(_watching(config, library)) if watch else None
         await stack.enter_async_context(
-            run_schedule(library, watcher, store, jobs, task_lifetime_s=config.server.task_lifetime_s)
+            run_schedule(
+                library,
+                watcher,
+                store,
+                jobs,
+                tagging,
+                task_lifetime_s=config.server.task_lifetime_s,
+            )
         )
         yield Services(
-            config, database, store, index, library, jobs, matches, match_workers, ingest_workers, watcher
+            config,
+            database,
+            store,
+            index,
+            library,
+            jobs,
+            journal,
+            tagging,
+            identification,
+            matches,
+            explanations,
+            whole_matches,
+            match_workers,
+            ingest_workers,
+            watcher,
         )
 
 
@@ -148,15 +216,18 @@ async def _keep_running(server: EmbeddedPostgres) -> None:
                 log.exception("PostgreSQL can't be started; trying again")
 
 
-@asynccontextmanager
-async def _workers(purpose: str, slots: int, config: Config, *, nice: int = 0) -> AsyncIterator[WorkerPool]:
-    limits = WorkerLimits(
+def _limits(config: Config, *, nice: int = 0) -> WorkerLimits:
+    return WorkerLimits(
         memory_bytes=config.workers.memory_mb * 1_000_000,
         cpu_s_per_job=config.workers.cpu_s_per_job,
         jobs_per_worker=config.workers.jobs_per_worker,
         nice=nice,
     )
-    pool = WorkerPool(purpose, slots, limits)
+
+
+@asynccontextmanager
+async def _workers(purpose: str, slots: int, config: Config, *, nice: int = 0) -> AsyncIterator[WorkerPool]:
+    pool = WorkerPool(purpose, slots, _limits(config, nice=nice))
     try:
         await pool.start()
         yield pool

@@ -16,6 +16,7 @@ async def describe_status(services: Services) -> dict[str, object]:
     counts = await store.file_counts()
     recordings = await store.recording_counts()
     index = services.index.status()
+    naming = await services.identification.store.counts()
     return {
         "service": "spectra",
         "version": version("spectra"),
@@ -25,6 +26,15 @@ async def describe_status(services: Services) -> dict[str, object]:
             "hours": round(recordings.duration_s / 3_600, 3),
         },
         "libraries": await _libraries(services, counts),
+        "files": {
+            "unknown": naming.unknown,
+            "to_identify": naming.to_identify,
+            "to_offer": naming.to_offer,
+            "review": naming.review,
+            "to_tag": naming.to_tag,
+            "postponed": naming.postponed,
+            "tagged": naming.tagged,
+        },
         "index": {
             "recordings": index.size.recordings,
             "postings": index.size.postings,

@@ -13,6 +13,7 @@ from daemon.changes import Changes, KnownFile
 from daemon.db import Connection, Database
 from daemon.rows import Description, FileCounts, IngestedFile, Library, PendingFile, RecordingCounts, Task
 from daemon.scan import FoundFile
+from daemon.unknown import naming
 
 Parameters = Mapping[str, object]
 
@@ -125,6 +126,7 @@ class Store:
                     "recording_id": recording_id,
                     "content_hash": ingested.content_hash,
                     "tags": Jsonb(ingested.tags.as_json()),
+                    "naming": naming(ingested.tags, file.name).value,
                     "size_bytes": file.size_bytes,
                     "mtime_ns": file.mtime_ns,
                 },

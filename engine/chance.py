@@ -9,8 +9,27 @@ _CLASSES = 32
 """One per bit of rarity: a hash that half the postings share weighs 1, one of 4 billion 32."""
 _FEWEST_EXPECTED = 1e-4
 """Chance hits per class that are assumed even where none was seen: unseen is not impossible."""
+_REPEAT_SHARE = 0.8
+_MOST_REPEATS = 0.1
+"""Of all offsets. With repeats left out, right first on the five hard conditions goes from .954 to .959, at
+1 % of absent clips from .944 to .947; and clips of music whose bars repeat exactly are known at all."""
 _EXPONENTS = np.linspace(0.0, 1.5, 151)
 """Where the bound is sought, per bit; its minimum for real queries lies between 0.1 and 1."""
+
+
+def is_repeat(votes: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.bool_]:
+    """Tell which offsets have about as many votes as the best: there the music repeats, which is no chance.
+
+    Else a loop that plays thirty times would count against itself 29 times. A held tone agrees with itself
+    nearly everywhere: where too many offsets do, none is a repeat.
+
+    Parameters
+    ----------
+    votes : agreeing hits or peaks by offset [shape=(offsets,)]
+    most : those of the best
+    """
+    repeats: npt.NDArray[np.bool_] = votes >= _REPEAT_SHARE * most
+    return repeats if repeats.mean() <= _MOST_REPEATS else np.zeros(len(votes), np.bool_)
 
 
 def expected_hits(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.chance import expected_hits, surprise
+from engine.calibration import score_by_landmarks
+from engine.chance import expected_hits, is_repeat, surprise
 from engine.model import Evidence, Fingerprint, Hits, IndexSize, Match, PassName
 from engine.settings import Settings
 
@@ -178,13 +179,15 @@ def _match(
     anchors, anchor_of = np.unique(query.frames[landmarks].astype(np.int64), return_inverse=True)
     anchor_weights = np.zeros(len(anchors))
     np.maximum.at(anchor_weights, anchor_of, votes.weights[aligned])
-    elsewhere = expected_hits(
-        votes.weights[in_recording & ~aligned],
-        frame_count_of(alignment.recording_id) + query.frame_count,
-        settings.alignment_frames,
+    elsewhere = _elsewhere(
+        votes,
+        in_recording & ~aligned,
+        frames=frame_count_of(alignment.recording_id) + query.frame_count,
+        most=int(aligned.sum()),
+        settings=settings,
     )
     chance = np.maximum(everywhere, elsewhere)
-    score = surprise(float(anchor_weights.sum()), chance, size.frames * trial.trials)
+    unlikely = surprise(float(anchor_weights.sum()), chance, size.frames * trial.trials)
     frame_s = settings.hop_samples / settings.sample_rate_hz
     offset_s = float(votes.offsets[aligned].mean()) * frame_s
     begin_s, end_s = float(anchors[0]) * frame_s, float(anchors[-1]) * frame_s
@@ -195,20 +198,50 @@ def _match(
         evidence=Evidence(
             votes=len(np.unique(landmarks)),
             anchors=len(anchors),
-            score=score,
+            surprise=unlikely,
+            score=score_by_landmarks(unlikely),
             query_span_s=(begin_s / trial.speed, end_s / trial.speed),
             reference_span_s=(begin_s + offset_s, end_s + offset_s),
-            coverage=_coverage(anchors, query.frame_count, frame_s),
+            coverage=_coverage(anchors, query, frame_s),
             found_by=trial.pass_name,
         ),
     )
 
 
-def _coverage(anchors: npt.NDArray[np.int64], frame_count: int, frame_s: float) -> float:
-    """Return the share of query frames within `_REACH_S` of an aligned anchor."""
+def _elsewhere(
+    votes: _Votes, others: npt.NDArray[np.bool_], *, frames: int, most: int, settings: Settings
+) -> npt.NDArray[np.float64]:
+    """Return what the recording's other hits lead to expect on an alignment, by class of rarity.
+
+    Parameters
+    ----------
+    others : the recording's hits that are not aligned [shape=(hits,)]
+    frames : offsets over which they are spread
+    most : hits that are aligned
+    """
+    if others.any():
+        offsets = votes.offsets[others]
+        places = offsets - offsets.min()
+        by_offset = np.zeros(max(frames, int(places.max()) + 1), np.int64)
+        np.add.at(by_offset, places, 1)
+        near = np.convolve(by_offset, np.ones(settings.alignment_frames, np.int64), mode="same")
+        others = others.copy()
+        others[others] = ~is_repeat(near, most)[places]
+    return expected_hits(votes.weights[others], frames, settings.alignment_frames)
+
+
+def _coverage(anchors: npt.NDArray[np.int64], query: Fingerprint, frame_s: float) -> float:
+    """Return how much of what sounds in the query lies within `_REACH_S` of an aligned anchor."""
     reach = round(_REACH_S / frame_s)
+    sounding = _within_reach(np.unique(query.frames.astype(np.int64)), query.frame_count, reach)
+    explained = _within_reach(anchors, query.frame_count, reach)
+    return int(explained.sum()) / max(1, int(sounding.sum()))
+
+
+def _within_reach(frames: npt.NDArray[np.int64], frame_count: int, reach: int) -> npt.NDArray[np.bool_]:
+    """Tell which of a query's frames are near one of these [shape=(frame_count,)]."""
     changes = np.zeros(frame_count + 2 * reach + 2, np.int64)
-    np.add.at(changes, anchors, 1)
-    np.add.at(changes, anchors + 2 * reach + 1, -1)
-    explained = np.cumsum(changes)[reach : reach + frame_count] > 0
-    return float(explained.mean()) if frame_count else 0.0
+    np.add.at(changes, frames, 1)
+    np.add.at(changes, frames + 2 * reach + 1, -1)
+    near: npt.NDArray[np.bool_] = np.cumsum(changes)[reach : reach + frame_count] > 0
+    return near

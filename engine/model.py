@@ -89,13 +89,15 @@ class Evidence:
     """Query landmarks found at this alignment, each counted once."""
     anchors: int
     """Distinct query frames among them: the votes of one anchor are not independent."""
+    surprise: float
+    """-log10 of the number of alignments this good expected in this index if landmarks fell independently."""
     score: float
-    """-log10 of the number of alignments this good expected by chance (0: pure chance): in this index, by
-    landmarks; where those did not convince, plus the same within the recording, by single peaks."""
+    """-log10 of the number of alignments this good that a query meets by chance, calibrated on absent music
+    (2: one query in a hundred): by landmarks, and where those did not convince, by all peaks."""
     query_span_s: tuple[float, float]
     reference_span_s: tuple[float, float]
     coverage: float
-    """Share of the query's duration within 2 s of an aligned landmark, 0..1."""
+    """Share of what sounds in the query that lies within 2 s of an aligned landmark, 0..1."""
     found_by: PassName
 
 

@@ -30,21 +30,31 @@ def find_maxima(
 
     A cell equal to an earlier one in its neighbourhood is none: of a plateau in time the first frame counts.
     """
+    lowest = settings.lowest_bin
+    bass = slice(lowest, max(lowest, settings.bass_bins))
+    rest = slice(bass.stop, settings.window_samples // 2)  # the bin at half the rate has no phase
+    is_peak = np.zeros(spectrogram.shape, np.bool_)
+    is_peak[:, bass] = _dominant(spectrogram, bass, settings.bass_radius_bins, settings)
+    is_peak[:, rest] = _dominant(spectrogram, rest, settings.peak_radius_bins, settings)
+    frames, bins = np.nonzero(is_peak)
+    return frames, bins, spectrogram[frames, bins]
+
+
+def _dominant(
+    spectrogram: Spectrogram, part: slice, radius_bins: int, settings: Settings
+) -> npt.NDArray[np.bool_]:
+    """Tell which cells of these bins are maxima within their radius [shape=(frames, bins of the part)]."""
     radius = settings.peak_radius_frames
-    first_bin = settings.lowest_bin - settings.peak_radius_bins
-    last_bin = settings.window_samples // 2  # exclusive: the bin at half the rate has no phase
-    cells = spectrogram[:, first_bin:last_bin]
-    rows = len(cells)
-    padded = np.full((rows + 2 * radius, cells.shape[1]), -np.inf, np.float32)
-    _maximum_over_bins(cells, settings.peak_radius_bins, out=padded[radius : radius + rows])
-    before = _maximum_over_rows(padded[: rows + radius - 1], radius)
-    after = _maximum_over_rows(padded[radius:], radius + 1)
-    is_peak = cells >= after
-    is_peak &= cells > before
+    rows = len(spectrogram)
+    cells = spectrogram[:, part]
+    around = spectrogram[:, part.start - radius_bins : min(part.stop + radius_bins, spectrogram.shape[1] - 1)]
+    padded = np.full((rows + 2 * radius, around.shape[1]), -np.inf, np.float32)
+    _maximum_over_bins(around, radius_bins, out=padded[radius : radius + rows])
+    padded = padded[:, radius_bins : radius_bins + cells.shape[1]]
+    is_peak = cells >= _maximum_over_rows(padded[radius:], radius + 1)
+    is_peak &= cells > _maximum_over_rows(padded[: rows + radius - 1], radius)
     is_peak &= cells > FLOOR_DB
-    is_peak[:, : settings.peak_radius_bins] = False
-    frames, columns = np.nonzero(is_peak)
-    return frames, columns + first_bin, cells[frames, columns]
+    return is_peak
 
 
 def strongest(

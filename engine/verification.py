@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc  # scipy.stats would cost each process 30 MB
 
+from engine.calibration import score_by_peaks
+from engine.chance import is_repeat
 from engine.model import Match, Peaks, Shortlist
 from engine.settings import Settings
 
@@ -26,7 +28,7 @@ _MOST_SURPRISE = 300.0
 
 
 def verify(shortlist: Shortlist, references: Mapping[int, Peaks], settings: Settings) -> list[Match]:
-    """Return the shortlist's matches with the surprise of their peaks added to the score, best first.
+    """Return the shortlist's matches scored by all their peaks, best first.
 
     Parameters
     ----------
@@ -44,7 +46,8 @@ def verify(shortlist: Shortlist, references: Mapping[int, Peaks], settings: Sett
                 offset_frames,
                 alignment_frames=settings.alignment_frames,
             )
-            evidence = replace(match.evidence, score=match.evidence.score + surprise)
+            score = score_by_peaks(match.evidence.surprise, surprise)
+            evidence = replace(match.evidence, score=score)
             verified.append(replace(match, evidence=evidence))
     return sorted(verified, key=lambda match: (-match.evidence.score, match.recording_id))
 
@@ -70,11 +73,12 @@ def peak_surprise(
     here = votes[max(0, place - 1) : max(0, place + 2)]
     if not len(here) or not len(overlapping):
         return 0.0
-    mean = max(float(overlapping.mean()), _LEAST_MEAN)
-    variance = max(float(overlapping.var()), mean * _LEAST_OVERDISPERSION)
+    most = max(1, int(here.max()))
+    elsewhere = overlapping[~is_repeat(overlapping, most)]
+    mean = max(float(elsewhere.mean()), _LEAST_MEAN)
+    variance = max(float(elsewhere.var()), mean * _LEAST_OVERDISPERSION)
     size = mean**2 / (variance - mean)
     # P(at least k) of a negative binomial variable is a regularised incomplete beta function.
-    most = max(1, int(here.max()))
     tail = float(betainc(most, size, 1 - mean / variance))
     return min(-math.log10(max(tail, 10**-_MOST_SURPRISE)), _MOST_SURPRISE)
 

@@ -27,6 +27,8 @@ async def is_settled(services: Services) -> bool:
     counts = await services.store.file_counts()
     if any(each.pending for each in counts.values()):
         return False
+    if await rows(services, "SELECT 1 FROM procrastinate_jobs WHERE task_name = 'ingest_file'"):
+        return False  # its end is not noted yet
     return (
         indexed_ids(services) == await services.store.recording_ids() and not services.index.status().to_build
     )

@@ -22,8 +22,9 @@ WHERE library_id = %(library_id)s
                   WHERE substring(path FOR length(folder)) = folder))
 
 -- name: add_file
-INSERT INTO files (library_id, path, size_bytes, mtime_ns, inode, device)
-VALUES (%(library_id)s, %(path)s, %(size_bytes)s, %(mtime_ns)s, %(inode)s, %(device)s)
+INSERT INTO files (library_id, path, size_bytes, mtime_ns, inode, device, arrived_later)
+SELECT library_id, %(path)s, %(size_bytes)s, %(mtime_ns)s, %(inode)s, %(device)s, scanned_at IS NOT NULL
+FROM libraries WHERE library_id = %(library_id)s
 ON CONFLICT (library_id, path) DO UPDATE
 SET size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, inode = excluded.inode,
     device = excluded.device, status = 'pending', attempts = 0, error = NULL, missing_since = NULL
@@ -33,6 +34,9 @@ UPDATE files
 SET size_bytes = %(size_bytes)s, mtime_ns = %(mtime_ns)s, inode = %(inode)s, device = %(device)s,
     status = 'pending', attempts = 0, error = NULL, missing_since = NULL
 WHERE file_id = %(file_id)s
+  AND NOT EXISTS (  -- what we write, or wrote when we were killed, is no change: the journal settles it
+      SELECT FROM changes
+      WHERE changes.file_id = files.file_id AND changes.status IN ('prepared', 'undoing'))
 
 -- name: file_moved
 UPDATE files SET path = %(path)s, missing_since = NULL WHERE file_id = %(file_id)s
@@ -69,7 +73,8 @@ RETURNING libraries.root, path, size_bytes, mtime_ns, attempts
 -- name: file_indexed
 UPDATE files AS new
 SET status = 'indexed', error = NULL, recording_id = %(recording_id)s,
-    content_hash = %(content_hash)s, tags = %(tags)s
+    content_hash = %(content_hash)s, tags = %(tags)s, naming = %(naming)s,
+    identified_at = NULL
 FROM files AS old
 WHERE new.file_id = %(file_id)s AND old.file_id = new.file_id
   AND new.size_bytes = %(size_bytes)s AND new.mtime_ns = %(mtime_ns)s

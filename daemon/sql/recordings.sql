@@ -7,11 +7,23 @@ RETURNING recording_id
 -- name: refresh_reference
 UPDATE recordings
 SET is_reference = best.file_id IS NOT NULL,
-    title = best.tags ->> 'title', artist = best.tags ->> 'artist', album = best.tags ->> 'album'
+    title = best.tags ->> 'title', artist = best.tags ->> 'artist', album = best.tags ->> 'album',
+    -- A new name is offered to the unknown files.
+    offered_at = CASE WHEN is_reference
+                       AND (title, artist, album) IS NOT DISTINCT FROM
+                           (best.tags ->> 'title', best.tags ->> 'artist', best.tags ->> 'album')
+                      THEN offered_at END
 FROM (SELECT 1) AS always
 LEFT JOIN LATERAL (
     SELECT file_id, tags FROM files
     WHERE recording_id = %(recording_id)s AND (tags ->> 'trusted')::boolean
+      AND NOT EXISTS (  -- its name is our own guess, or that of the file it is a copy of
+          SELECT FROM changes
+          WHERE confirmed_at IS NULL AND cause <> 'restored'
+            AND (after_sha256 = files.content_hash
+                 OR changes.file_id = files.file_id AND changes.status IN ('prepared', 'done', 'undoing')
+                    AND after_tags ->> 'title' = files.tags ->> 'title'
+                    AND after_tags ->> 'artist' = files.tags ->> 'artist'))
     ORDER BY missing_since IS NOT NULL, file_id LIMIT 1) AS best ON true
 WHERE recordings.recording_id = %(recording_id)s AND video_id IS NULL
 

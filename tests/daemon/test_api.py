@@ -212,7 +212,7 @@ async def test_a_worker_that_is_killed_fails_its_clip_and_not_the_next(daemon: S
 async def test_a_fault_of_ours_fails_the_task_and_is_in_the_log(
     daemon: Served, clip: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("daemon.match_service.shortlist_clip", divmod)  # takes other arguments
+    monkeypatch.setattr("daemon.clip_match.shortlist_clip", divmod)  # takes other arguments
     task = await daemon.match(clip)
     assert task == {
         "status": "fail",

@@ -22,7 +22,10 @@ from daemon.cli import cli
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PIECE_S = 20.0
-COMMANDS = ["serve", "add", "match", "status", "reindex", "config", "token"]
+COMMANDS = [
+    *("serve", "add", "match", "explain", "history", "undo", "review", "name", "status", "reindex", "config"),
+    "token",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -297,3 +297,42 @@ def test_describe_shows_values_as_people_write_them() -> None:
 def test_the_error_survives_pickling() -> None:
     error = ConfigError(("one", "two"))
     assert str(pickle.loads(pickle.dumps(error))) == "one\ntwo"
+
+
+def test_a_folder_may_have_a_tagging_mode_of_its_own(tmp_path: Path) -> None:
+    file = _written(
+        tmp_path / "spectra.toml",
+        """
+        [tagging]
+        mode = "dry-run"
+        [[tagging.folders]]
+        path = "/music/new"
+        mode = "apply"
+        [[tagging.folders]]
+        path = "/music/new/odd"
+        mode = "review"
+        """,
+    )
+    config = load_config(file)
+    modes = {
+        path: (
+            config.tagging.mode_of(Path(path), arrived_later=True),
+            config.tagging.mode_of(Path(path), arrived_later=False),
+        )
+        for path in ("/music/a.mp3", "/music/new/a.mp3", "/music/newer/a.mp3", "/music/new/odd/a.mp3")
+    }
+    assert modes == {
+        "/music/a.mp3": ("dry-run", "review"),
+        "/music/new/a.mp3": ("apply", "apply"),
+        "/music/newer/a.mp3": ("dry-run", "review"),
+        "/music/new/odd/a.mp3": ("review", "review"),
+    }
+    shown = {option.path: option.value for option in describe(config)}
+    assert shown["tagging.folders"] == "/music/new: apply, /music/new/odd: review"
+
+
+def test_a_folder_with_a_mode_that_is_none_is_refused(tmp_path: Path) -> None:
+    file = _written(tmp_path / "spectra.toml", '[[tagging.folders]]\npath = "/music"\nmode = "guess"\n')
+    problems = _problems(file)
+    assert "tagging.folders" in problems
+    assert "'guess' is not allowed" in problems

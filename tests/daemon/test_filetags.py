@@ -15,8 +15,8 @@ from daemon.filetags import FileTags, _first, read_tags
 
 TAGS = {"title": "A Song", "artist": "Somebody", "album": "An Album"}
 FORMATS = ("flac", "m4a", "mka", "mp3", "ogg", "opus", "wav", "webm", "wma")
-WITHOUT = {"mka", "wav", "webm"}
-"""mutagen reads no tags of Matroska, and only ID3 in WAV."""
+WITHOUT = {"mka", "webm"}
+"""mutagen reads no tags of Matroska."""
 
 
 def tagged(folder: Path, suffix: str, **tags: str) -> Path:

@@ -13,7 +13,7 @@ from synth import music as tune
 from synth import noise, silence, write_audio
 from waiting import until
 
-from daemon import match_service
+from daemon import clip_match, match_service
 from daemon.config import Config
 from daemon.errors import ClipNotKept, ClipQueueFull, ClipTooLarge, EmptyClip
 from daemon.services import Services, open_services
@@ -108,7 +108,7 @@ async def test_a_longer_clip_than_allowed_fails(services: Services, monkeypatch:
 async def test_too_many_are_refused_unread(
     config: Config, unblocked: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(match_service, "shortlist_clip", worker_tasks.wait_with_clip)
+    monkeypatch.setattr(clip_match, "shortlist_clip", worker_tasks.wait_with_clip)
     async with opened(config, max_pending_matches=2) as services:
         for _ in range(2):
             await services.matches.submit(in_pieces(CLIP))
@@ -169,7 +169,7 @@ async def test_a_clip_that_brings_down_its_worker_fails_and_the_next_does_not(
     services: Services, monkeypatch: pytest.MonkeyPatch, work: object, reason: str
 ) -> None:
     with monkeypatch.context() as harmful:
-        harmful.setattr(match_service, "shortlist_clip", work)
+        harmful.setattr(clip_match, "shortlist_clip", work)
         task = await match(services, CLIP)
     assert task.status == "fail"
     assert task.error is not None
@@ -208,7 +208,7 @@ async def test_what_a_stop_interrupts_is_failed(
     config: Config, unblocked: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as endless:
-        endless.setattr(match_service, "shortlist_clip", worker_tasks.wait_with_clip)
+        endless.setattr(clip_match, "shortlist_clip", worker_tasks.wait_with_clip)
         async with opened(config) as services:
             asked = [await services.matches.submit(in_pieces(CLIP)) for _ in range(2)]
     async with opened(config) as services:

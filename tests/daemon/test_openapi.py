@@ -14,10 +14,13 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 from synth import music as play
 from synth import write_audio
-from waiting import Served, served
+from tagged_files import make as make_tagged
+from waiting import Served, changed, served, until
 
 from daemon.api import routes
+from daemon.change_rows import Change
 from daemon.config import Config
+from daemon.tag_fields import Cover, TagFields
 
 URI = "urn:spectra"
 Json = dict[str, Any]
@@ -168,3 +171,60 @@ async def test_real_answers_are_as_described(
         _check(document, document["components"]["schemas"]["Looked"], looked)
         os.kill(daemon.services.match_workers.pids()[0], signal.SIGKILL)
         await _fits(document, daemon, "GET", "/health", "/health")
+
+
+async def test_real_answers_about_files_are_as_described(document: Json, config: Config, music: Path) -> None:
+    write_audio(music / "piece.flac", play(1, 20.0), tags={"title": "So What", "artist": "Miles Davis"})
+    for name in ("a.mp3", "b.opus", "c.m4a"):
+        write_audio(music / name, play(1, 20.0))
+    async with served(changed(config, "tagging", quiet_s=0.0)) as daemon:
+        await daemon.learn(music)
+
+        async def is_proposed() -> bool:
+            return len((await daemon.local.get("/files?status=review"))["files"]) == 3
+
+        await until(is_proposed)
+        page = await _fits(document, daemon, "GET", "/files?status=review", "/files")
+        await _fits(document, daemon, "GET", "/files?status=odd", "/files")
+        first, second, third = (each["file_id"] for each in page["files"])
+        for action, body in (("reject", {}), ("accept", {}), ("name", {"title": "Naima"})):
+            path = f"/files/{first}/{action}"
+            await _fits(document, daemon, "POST", path, f"/files/{{file_id}}/{action}", json=body)
+            path = f"/files/999/{action}"
+            await _fits(document, daemon, "POST", path, f"/files/{{file_id}}/{action}", json=body)
+        accepted = await _fits(document, daemon, "POST", f"/files/{second}/accept", "/files/{file_id}/accept")
+        assert accepted["change"]["cause"] == "accepted"
+        detail = await _fits(document, daemon, "GET", f"/files/{second}", "/files/{file_id}")
+        assert len(detail["changes"]) == 1
+        everything = await _fits(document, daemon, "POST", "/review/accept", "/review/accept", json={})
+        assert everything["accepted"] == [third]
+        name = {"title": "Naima", "artist": "John Coltrane", "track": 6}
+        await _fits(document, daemon, "POST", f"/files/{first}/name", "/files/{file_id}/name", json=name)
+
+
+async def test_changes_answer_as_described(document: Json, config: Config, music: Path) -> None:
+    path = make_tagged(music, "mp3")
+    async with served(changed(config, "tagging", quiet_s=0.0)) as daemon:
+        await daemon.learn(music)
+        file_id = await daemon.services.journal.file_at(os.fsencode(music), os.fsencode(path.name))
+        assert file_id is not None
+        cover = Cover(b"\xff\xd8\xff", "image/jpeg")
+        change = await daemon.services.tagging.apply(
+            file_id,
+            TagFields(title="So What", artist="Miles Davis", artists=("Miles Davis",), track=1, cover=cover),
+            cause="identified",
+            recording_id=None,
+            evidence={"relation": "copy"},
+        )
+        assert isinstance(change, Change), change
+        listed = await _fits(document, daemon, "GET", "/changes", "/changes")
+        assert listed["changes"][0]["after"]["cover"]["size_bytes"] == 3
+        one = f"/changes/{change.change_id}"
+        assert await _fits(document, daemon, "GET", one, "/changes/{change_id}") == listed["changes"][0]
+        path.write_bytes(path.read_bytes() + b"edited")
+        undo = "/changes/{change_id}/undo"
+        await _fits(document, daemon, "POST", f"{one}/undo", undo)
+        await _fits(document, daemon, "POST", f"{one}/undo", undo, json={"force": True})
+        await _fits(document, daemon, "POST", f"{one}/undo", undo, json={"force": 1})
+        await _fits(document, daemon, "POST", "/changes/0/undo", undo)
+        await _fits(document, daemon, "GET", "/changes?limit=x", "/changes")

@@ -117,11 +117,11 @@ def test_a_landmark_met_twice_in_line_is_one_vote():
     ("landmarks", "explained_frames"),
     [(range(40), 246), (range(20, 21), 101), (range(1), 51), ([0, 39], 51 + 101)],
 )
-def test_coverage_is_the_share_of_the_query_near_an_aligned_landmark(landmarks, explained_frames):
-    # Each explains 50 frames to both sides; landmark 39, at frame 195, all from 145 to 245.
+def test_coverage_is_the_share_of_the_sounding_query_near_an_aligned_landmark(landmarks, explained_frames):
+    # Each explains 50 frames to both sides; landmark 39, at frame 195, all from 145 to 245. Then it is silent.
     filled = [landmark for landmark in landmarks for _ in range(3)]
     (match,) = matches(aligned(7, 1_000, filled))
-    assert match.evidence.coverage == pytest.approx(explained_frames / 250)
+    assert match.evidence.coverage == pytest.approx(explained_frames / 246)
 
 
 def test_one_frame_off_the_line_still_counts():
@@ -174,7 +174,7 @@ def test_hashes_that_every_posting_has_say_nothing():
         settings=SETTINGS,
         trial=QueryTrial("cheap"),
     )
-    assert match.evidence.score == 0
+    assert match.evidence.surprise == 0
 
 
 def test_more_aligned_hits_score_higher():
@@ -191,7 +191,7 @@ def test_a_larger_index_makes_the_same_hits_score_lower():
 def test_every_further_trial_makes_the_same_hits_score_lower():
     (once,) = matches(aligned(7, 100))
     (often,) = matches(aligned(7, 100), trial=QueryTrial("cheap", trials=10))
-    assert once.evidence.score - often.evidence.score == pytest.approx(1)
+    assert once.evidence.surprise - often.evidence.surprise == pytest.approx(1)
 
 
 def test_of_a_slowed_query_the_span_is_in_the_clips_own_seconds():
@@ -235,6 +235,6 @@ def test_whatever_the_hits_the_evidence_is_in_its_limits(postings):
     for match in matches(postings):
         evidence = match.evidence
         assert 1 <= evidence.anchors <= evidence.votes <= 40
-        assert evidence.score >= 0
+        assert evidence.surprise >= 0
         assert 0 < evidence.coverage <= 1
         assert 0 <= evidence.query_span_s[0] <= evidence.query_span_s[1] <= 10

@@ -27,7 +27,9 @@ def maxima_one_by_one(spectrogram) -> list[tuple[int, int]]:
     for frame, bin_ in np.argwhere(spectrogram > FLOOR_DB):
         if not SETTINGS.lowest_bin <= bin_ < BINS - 1:
             continue
-        columns = slice(bin_ - SETTINGS.peak_radius_bins, min(BINS - 1, bin_ + SETTINGS.peak_radius_bins + 1))
+        is_bass = bin_ < SETTINGS.bass_bins
+        radius_bins = SETTINGS.bass_radius_bins if is_bass else SETTINGS.peak_radius_bins
+        columns = slice(bin_ - radius_bins, min(BINS - 1, bin_ + radius_bins + 1))
         before = spectrogram[max(0, frame - SETTINGS.peak_radius_frames) : frame, columns]
         after = spectrogram[frame : frame + SETTINGS.peak_radius_frames + 1, columns]
         level_db = spectrogram[frame, bin_]
@@ -48,6 +50,14 @@ def test_peaks_are_the_cells_that_dominate_their_neighbourhood(seed, frames):
 def test_the_peaks_of_music_are_its_maxima():
     spectrogram = log_spectrogram(synth.music(2, 3), SETTINGS)
     assert found(spectrogram) == maxima_one_by_one(spectrogram)
+
+
+@pytest.mark.parametrize(("bin_", "count"), [(30, 2), (200, 1)])
+def test_notes_of_the_bass_may_lie_closer_together(bin_, count):
+    spectrogram = plain()
+    spectrogram[20, bin_] = -30
+    spectrogram[20, bin_ + 5] = -31
+    assert len(found(spectrogram)) == count
 
 
 def test_of_a_plateau_in_time_the_first_frame_counts():

@@ -18,6 +18,7 @@ MUSIC, OTHER = (constellation([synth.music(seed, 40)], SETTINGS) for seed in (1,
 EVIDENCE = Evidence(
     votes=9,
     anchors=7,
+    surprise=4.0,
     score=4.0,
     query_span_s=(0.0, 5.0),
     reference_span_s=(START_S, START_S + 5),
@@ -37,7 +38,7 @@ def surprise(query: Peaks, reference: Peaks, offset_frames: int = OFFSET_FRAMES)
 
 
 def found(recording_id: int, score: float = 4.0) -> Match:
-    return Match(recording_id, START_S, 1.0, replace(EVIDENCE, score=score))
+    return Match(recording_id, START_S, 1.0, replace(EVIDENCE, surprise=score, score=score))
 
 
 def test_peaks_at_the_alignment_surprise_even_under_noise():
@@ -60,7 +61,7 @@ def test_the_right_recording_overtakes_one_that_landmarks_put_first():
     verified = verify(shortlisted, {1: MUSIC, 2: OTHER}, SETTINGS)
     assert [match.recording_id for match in verified] == [1, 2]
     assert verified[0].evidence == replace(EVIDENCE, score=verified[0].evidence.score)
-    assert verified[0].evidence.score > 9
+    assert verified[0].evidence.score > SETTINGS.accepted_score > verified[1].evidence.score
 
 
 def test_a_recording_that_is_gone_meanwhile_is_left_out():

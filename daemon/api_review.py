@@ -1,0 +1,207 @@
+"""GET /files, GET /files/{file_id}, POST /files/{file_id}/(accept|reject|name), POST /review/accept."""
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from daemon.api_changes import described
+from daemon.keys import SERVICES
+from daemon.library import shown
+from daemon.review_errors import NoSuchCandidate, NoSuchFile, NothingProposed, NotWritten
+from daemon.review_rows import ListedFile, Proposal
+from daemon.tag_fields import LONGEST_VALUE, TagFields, clean
+
+STATUSES = ("pending", "failed", "missing", "unknown", "incomplete", "named", "review", "tagged")
+_MOST_LISTED = 1_000
+_USUALLY_LISTED = 100
+_LARGEST_ID = 2**63 - 1
+_TEXTS = ("title", "artist", "album", "album_artist", "date")
+_NUMBERS = ("track", "track_total", "disc", "disc_total")
+
+
+async def list_files(request: web.Request) -> web.Response:
+    """Answer with files, by number; `next` is what `after` asks for the next page with."""
+    # Not request.query: a file name that is not UTF-8 must come through as its bytes.
+    query = dict(parse_qsl(request.rel_url.raw_query_string, errors="surrogateescape"))
+    if unknown := query.keys() - {"status", "path", "after", "limit"}:
+        name = shown(os.fsencode(min(unknown)))
+        raise web.HTTPBadRequest(text=f"{name!r} is no parameter: status, path, after and limit are.")
+    review = request.app[SERVICES].identification.review
+    if (path := query.get("path")) is not None:
+        if not os.path.isabs(path) or "\0" in path:  # noqa: PTH117 - may hold any bytes
+            raise web.HTTPBadRequest(text="`path` must be an absolute path.")
+        file_id = await review.file_at(os.fsencode(path))
+        found = [] if file_id is None else [await review.file(file_id)]
+        return web.json_response({"files": [_file(each) for each in found], "next": None})
+    status = query.get("status")
+    if status is not None and status not in STATUSES:
+        raise web.HTTPBadRequest(text=f"`status` must be one of {', '.join(STATUSES)}.")
+    limit = _number(query.get("limit"), "limit", _MOST_LISTED) or _USUALLY_LISTED
+    after = _number(query.get("after"), "after", _LARGEST_ID) or 0
+    files = await review.files(status, after=after, limit=limit)
+    return web.json_response(
+        {
+            "files": [_file(each) for each in files],
+            "next": files[-1].file_id if len(files) == limit else None,
+        }
+    )
+
+
+async def get_file(request: web.Request) -> web.Response:
+    """Answer with a file, what it may be, and what was written to it."""
+    review = request.app[SERVICES].identification.review
+    with _refusals():
+        file = await review.file(_file_id(request))
+    changes = await review.changes(file)
+    return web.json_response(_file(file) | {"changes": [described(each) for each in changes]})
+
+
+async def accept_file(request: web.Request) -> web.Response:
+    """Write a candidate into a file, and answer with the change; 409 with the reason if it isn't written."""
+    body = await _body(request, {"candidate"})
+    with _refusals():
+        change = await request.app[SERVICES].identification.review.accept(
+            _file_id(request), _recording(body, "candidate")
+        )
+    return web.json_response({"change": None if change is None else described(change)})
+
+
+async def reject_file(request: web.Request) -> web.Response:
+    """Never propose a candidate again, or any of those proposed now; answer with the recordings."""
+    body = await _body(request, {"candidate"})
+    with _refusals():
+        rejected = await request.app[SERVICES].identification.review.reject(
+            _file_id(request), _recording(body, "candidate")
+        )
+    return web.json_response({"rejected": rejected})
+
+
+async def name_file(request: web.Request) -> web.Response:
+    """Write what a person says of a file, which names others from then on; answer with the change."""
+    fields = _fields(await _body(request, {*_TEXTS, *_NUMBERS, "artists"}))
+    with _refusals():
+        change = await request.app[SERVICES].identification.review.name(_file_id(request), fields)
+    return web.json_response({"change": None if change is None else described(change)})
+
+
+async def accept_all(request: web.Request) -> web.Response:
+    """Have all that is identified and waits written, one after the other; answer with the files."""
+    body = await _body(request, {"above"})
+    above = body.get("above", 0)
+    if isinstance(above, bool) or not isinstance(above, int | float) or not 0 <= above <= 1:
+        raise web.HTTPBadRequest(text="`above` must be a number from 0 to 1.")
+    accepted = await request.app[SERVICES].identification.review.accept_all(above=float(above))
+    return web.json_response({"accepted": accepted}, status=web.HTTPAccepted.status_code)
+
+
+def _file(file: ListedFile) -> dict[str, Any]:
+    tags = file.tags or {}
+    return {
+        "file_id": file.file_id,
+        "path": shown(file.place),
+        "status": "missing" if file.is_missing else file.status,
+        "naming": file.naming,
+        "error": file.error,
+        "recording_id": file.recording_id,
+        "duration_s": None if file.duration_s is None else round(file.duration_s, 3),
+        "title": tags.get("title"),
+        "artist": tags.get("artist"),
+        "album": tags.get("album"),
+        "proposal": None if file.proposal is None else _proposal(file.proposal),
+    }
+
+
+def _proposal(proposal: Proposal) -> dict[str, Any]:
+    return {
+        "outcome": proposal.outcome,
+        "reason": proposal.reason,
+        "refusal": proposal.refusal,
+        "will_be_written": proposal.is_due,
+        "candidates": proposal.candidates,
+    }
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Say as HTTP why a decision can't be carried out."""
+    try:
+        yield
+    except NoSuchFile as error:
+        raise web.HTTPNotFound(text=str(error)) from error
+    except (NothingProposed, NoSuchCandidate) as error:
+        raise web.HTTPConflict(text=str(error)) from error
+    except NotWritten as error:
+        retry_s = error.args[1]
+        headers = None if retry_s is None else {"Retry-After": str(math.ceil(retry_s))}
+        raise web.HTTPConflict(text=str(error), headers=headers) from error
+
+
+async def _body(request: web.Request, names: set[str]) -> Mapping[str, Any]:
+    """Return the JSON object of the body; none is an empty one."""
+    if not request.can_read_body:
+        return {}
+    try:
+        body = await request.json()
+    except ValueError as error:
+        raise web.HTTPBadRequest(text="The body must be JSON.") from error
+    if not isinstance(body, dict):
+        raise web.HTTPBadRequest(text="The body must be a JSON object.")
+    if unknown := body.keys() - names:
+        raise web.HTTPBadRequest(text=f"{min(unknown)!r} is no field: {', '.join(sorted(names))} are.")
+    return body
+
+
+def _fields(body: Mapping[str, Any]) -> TagFields:
+    """Return what a person says of a file; title and artist at least."""
+    for name in _TEXTS:
+        if body.get(name) is not None and not _is_text(body[name]):
+            raise web.HTTPBadRequest(text=f"`{name}` must be a text of at most {LONGEST_VALUE} characters.")
+    for name in _NUMBERS:
+        value = body.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+            raise web.HTTPBadRequest(text=f"`{name}` must be a whole number.")
+    artists = body.get("artists") or []
+    if not isinstance(artists, list) or not all(_is_text(each) for each in artists):
+        raise web.HTTPBadRequest(text="`artists` must be a list of texts.")
+    values: dict[str, Any] = {name: body.get(name) for name in (*_TEXTS, *_NUMBERS)}
+    given = TagFields(**values, artists=tuple(artists))
+    cleaned = clean(given)
+    for name in ("title", "artist"):
+        if getattr(cleaned, name) is None:
+            raise web.HTTPBadRequest(text=f"`{name}` is needed: a file is named by its title and artist.")
+    for name in (*_TEXTS, *_NUMBERS):
+        if getattr(given, name) not in (None, "") and getattr(cleaned, name) is None:
+            raise web.HTTPBadRequest(text=f"`{name}` can't be written: {getattr(given, name)!r}.")
+    return replace(cleaned, cover=None)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_VALUE
+
+
+def _recording(body: Mapping[str, Any], name: str) -> int | None:
+    value = body.get(name)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise web.HTTPBadRequest(text=f"`{name}` must be the number of a candidate's recording.")
+    return value
+
+
+def _number(text: str | None, name: str, largest: int) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= largest):
+        raise web.HTTPBadRequest(text=f"`{name}` must be a number up to {largest}.")
+    return int(text)
+
+
+def _file_id(request: web.Request) -> int:
+    text = request.match_info["file_id"]
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= _LARGEST_ID):
+        raise web.HTTPNotFound(text="A file is named by its number; GET /files lists them.")
+    return int(text)

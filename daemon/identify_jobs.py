@@ -1,0 +1,122 @@
+"""What worker processes do to identify files: plain functions of picklable arguments, run by `workers`."""
+
+import functools
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from daemon.scan import bigint
+from daemon.sources import TaggedFile
+from daemon.tag_errors import NotTaggable
+from daemon.tag_fields import LARGEST_COVER_BYTES, TagFields
+from daemon.tag_files import kind_of, read_fields
+from engine.codec import decode
+from engine.errors import CodecError
+from engine.index_reader import IndexReader
+from engine.model import Fingerprint, Hits, IndexSize
+from engine.passages import find_passages
+from engine.recognise import Searchable
+from engine.settings import Settings
+from engine.suspects import Suspect, find_suspects
+
+Ids = npt.NDArray[np.int64]
+
+
+class _Among:
+    """An index of which only some recordings answer: else copies of the file crowd out its references."""
+
+    def __init__(self, index: Searchable, recording_ids: Ids) -> None:
+        self._index = index
+        self._recording_ids = recording_ids
+
+    @property
+    def size(self) -> IndexSize:
+        return self._index.size
+
+    def frame_count(self, recording_id: int) -> int:
+        return self._index.frame_count(recording_id)
+
+    def lookup(self, fingerprint: Fingerprint, candidate_budget: int) -> Hits:
+        hits = self._index.lookup(fingerprint, candidate_budget)
+        places = np.searchsorted(self._recording_ids, hits.recording_ids)
+        places[places == len(self._recording_ids)] = 0
+        kept = self._recording_ids[places] == hits.recording_ids
+        return replace(
+            hits,
+            landmarks=hits.landmarks[kept],
+            recording_ids=hits.recording_ids[kept],
+            frames=hits.frames[kept],
+        )
+
+
+def suspects_among(
+    constellation: bytes, recording_ids: Ids, index_folder: Path, settings: Settings
+) -> tuple[Suspect, ...]:
+    """Return the lines on which some of these recordings may explain a file.
+
+    Parameters
+    ----------
+    recording_ids : the recordings that count, ascending
+
+    Raises
+    ------
+    CodecError : the stored constellation is damaged
+    IndexDamaged
+    """
+    if not len(recording_ids):
+        return ()
+    index = _reader(index_folder)
+    index.refresh()
+    return find_suspects(decode(constellation), _Among(index, recording_ids), settings)
+
+
+def sharing_a_passage(
+    constellation: bytes,
+    suspects: Sequence[Suspect],
+    stored: Sequence[tuple[int, bytes]],
+    settings: Settings,
+) -> list[int]:
+    """Return which of the stored recordings have a passage of this one; a damaged one is left out.
+
+    Raises CodecError : this one is damaged.
+    """
+    peaks = decode(constellation)
+    theirs = defaultdict(list)
+    for suspect in suspects:
+        theirs[suspect.recording_id].append(suspect)
+    found = []
+    for recording_id, encoded in stored:
+        with suppress(CodecError):  # the index keeper reports it
+            if find_passages(peaks, decode(encoded), theirs[recording_id], settings):
+                found.append(recording_id)
+    return found
+
+
+def read_tags_of(files: Sequence[TaggedFile], *, covers: bool) -> list[TagFields | None]:
+    """Return what each file says of itself; None where it is gone, another one, or can't be read."""
+    return [_fields_of(file, covers=covers) for file in files]
+
+
+def _fields_of(file: TaggedFile, *, covers: bool) -> TagFields | None:
+    try:
+        status = file.path.stat()
+        if (status.st_size, bigint(status.st_mtime_ns)) != (file.size_bytes, file.mtime_ns):
+            return None
+        fields = read_fields(file.path, kind_of(file.path)).fields
+    except (OSError, NotTaggable):
+        return None
+    cover = fields.cover
+    if cover is not None and not (covers and len(cover.content) <= LARGEST_COVER_BYTES):
+        return replace(fields, cover=None)
+    return fields
+
+
+@functools.lru_cache(maxsize=1)
+def _reader(folder: Path) -> IndexReader:
+    """Return this process's reader: mapping the index anew for every file costs more than looking it up."""
+    return IndexReader(folder)

@@ -1,0 +1,61 @@
+"""Name temporary copies so that a later start recognises those that a killed run left, and nothing else."""
+
+import os
+import re
+import secrets
+import stat
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+_NAME = re.compile(r"\.spectra-([0-9a-f]{16})([0-9a-f]{8})\.tmp")
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep did."""
+
+    removed: tuple[Path, ...]
+    failed: tuple[tuple[Path, str], ...]
+    """With the reason; also folders that could not be listed."""
+
+
+def temporary_name() -> str:
+    """Return a new name: hidden from scans and media servers, with a checksum that no chance gives."""
+    token = secrets.token_hex(8)
+    return f".spectra-{token}{zlib.crc32(token.encode()):08x}.tmp"
+
+
+def is_leftover_name(name: str) -> bool:
+    """Tell whether `temporary_name` made this name."""
+    found = _NAME.fullmatch(name)
+    return found is not None and int(found[2], 16) == zlib.crc32(found[1].encode())
+
+
+def sweep(root: Path) -> Swept:
+    """Delete the temporary copies below a folder; only when no tagging runs: before the first of a start.
+
+    Links are not followed, and what is no regular file with a single name is left alone.
+    """
+    removed: list[Path] = []
+    failed: list[tuple[Path, str]] = []
+
+    def note(error: OSError) -> None:
+        failed.append((Path(os.fsdecode(error.filename)), error.strerror or str(error)))
+
+    for folder, _, names in os.walk(root, onerror=note):
+        for name in filter(is_leftover_name, names):
+            path = Path(folder, name)
+            try:
+                if _is_ours(path.lstat()):
+                    path.unlink()
+                    removed.append(path)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                note(error)
+    return Swept(tuple(removed), tuple(failed))
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1

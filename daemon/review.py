@@ -1,0 +1,188 @@
+"""What a person decides: accept, reject, or name a file."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from daemon.change_rows import Change
+from daemon.config_options import Tagging
+from daemon.identify import Request
+from daemon.journal import Journal
+from daemon.library import shown
+from daemon.name_writer import NameWriter
+from daemon.review_errors import NoSuchCandidate, NoSuchFile, NothingProposed, NotWritten
+from daemon.review_rows import ListedFile, Proposal, UnknownFile
+from daemon.review_store import ReviewStore
+from daemon.tag_fields import TagFields
+from daemon.tagging import Refused, TaggingService, Unchanged
+
+
+class ReviewService:
+    """Does what a person decides about unknown files. All methods raise psycopg.Error."""
+
+    def __init__(
+        self,
+        store: ReviewStore,
+        journal: Journal,
+        tagging: TaggingService,
+        writer: NameWriter,
+        *,
+        options: Tagging,
+        request: Request,
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._tagging = tagging
+        self._writer = writer
+        self._options = options
+        self._request = request
+
+    async def files(self, status: str | None, *, after: int, limit: int) -> list[ListedFile]:
+        """Return the next files in this state, ascending by number."""
+        return await self._store.files(status, after=after, limit=limit)
+
+    async def file(self, file_id: int) -> ListedFile:
+        """Return one file. Raises NoSuchFile."""
+        found = await self._store.files(None, file_id=file_id)
+        if not found:
+            raise NoSuchFile(file_id)
+        return found[0]
+
+    async def file_at(self, path: bytes) -> int | None:
+        """Return the file at an absolute path."""
+        return await self._store.file_by_path(path)
+
+    async def changes(self, file: ListedFile) -> list[Change]:
+        """Return the latest changes to a file."""
+        return await self._journal.changes(file=(file.root, file.path))
+
+    async def accept(self, file_id: int, candidate: int | None = None) -> Change | None:
+        """Write what is proposed, and take it for right; None if the file says all that already.
+
+        Parameters
+        ----------
+        candidate : the recording that the file is; may be left out where there is one candidate only
+
+        Raises
+        ------
+        NoSuchFile, NothingProposed, NoSuchCandidate
+        NotWritten : the sentence says why
+        """
+        file, proposal = await self._proposed(file_id)
+        self._check_writes(file)
+        chosen = _chosen(file_id, proposal, candidate)
+        result = await self._writer.write(file, proposal, chosen, cause="accepted")
+        change = _written(result)
+        if change is not None:
+            await self._confirm(change)
+        return change
+
+    async def accept_all(self, *, above: float) -> list[int]:
+        """Have everything written that is identified with at least this confidence; return those files.
+
+        Ambiguous files wait on, and what is accepted unseen names no other files.
+        """
+        waiting = await self._store.acceptable(above)
+        file_ids = [
+            file_id
+            for file_id, place in waiting
+            if self._options.mode_of(Path(os.fsdecode(place)), arrived_later=True) != "dry-run"
+        ]
+        accepted = await self._store.accept_proposals(file_ids)
+        await self._request(accepted, [])
+        return sorted(accepted)
+
+    async def reject(self, file_id: int, candidate: int | None = None) -> list[int]:
+        """Never again propose this candidate (or any that is proposed now) for the file's sound.
+
+        Returns
+        -------
+        The recordings that it is not. The file is held against the others once more.
+
+        Raises
+        ------
+        NoSuchFile, NothingProposed, NoSuchCandidate
+        """
+        file, proposal = await self._proposed(file_id)
+        rejected = proposal.candidates if candidate is None else [_chosen(file_id, proposal, candidate)]
+        recording_ids = sorted({recording for each in rejected for recording in each["recordings"]})
+        file_ids = await self._store.reject(file.recording_id, recording_ids)
+        await self._request(file_ids, [])
+        return recording_ids
+
+    async def name(self, file_id: int, fields: TagFields) -> Change | None:
+        """Write what a person says, and take it for right: the file names others from then on.
+
+        Returns
+        -------
+        None if the file says all that already.
+
+        Raises
+        ------
+        NoSuchFile
+        NotWritten : the sentence says why
+        """
+        file = await self.file(file_id)
+        result = await self._tagging.apply(
+            file_id,
+            fields,
+            cause="named",
+            recording_id=None,
+            evidence={"reason": "a person named it"},
+            mode="overwrite",
+        )
+        change = _written(result)
+        if change is not None:
+            await self._confirm(change)
+        else:
+            await self._confirm_latest(file)
+        await self._store.forget_proposal_of_named(file_id)
+        return change
+
+    async def _confirm_latest(self, file: ListedFile) -> None:
+        """Confirm what we wrote ourselves: a person says the same."""
+        for change in await self._journal.changes(file=(file.root, file.path), limit=1):
+            if change.status == "done":
+                await self._confirm(change)
+
+    async def _confirm(self, change: Change) -> None:
+        await self._journal.confirm(change.change_id)
+        if change.file_id is not None:
+            for file in await self._store.files(None, file_id=change.file_id):
+                if file.recording_id is not None:
+                    await self._request([], [file.recording_id])
+
+    async def _proposed(self, file_id: int) -> tuple[UnknownFile, Proposal]:
+        file = await self._store.file_to_identify(file_id)
+        if file is None:
+            await self.file(file_id)  # raises where there is none
+            raise NothingProposed(file_id)
+        proposal = await self._store.proposal(file_id)
+        if proposal is None or not proposal.candidates:
+            raise NothingProposed(file_id)
+        return file, proposal
+
+    def _check_writes(self, file: UnknownFile) -> None:
+        path = Path(os.fsdecode(file.place))
+        if self._options.mode_of(path, arrived_later=file.arrived_later) == "dry-run":
+            raise NotWritten(f"{shown(file.path)}: tagging.mode is dry-run here, so nothing is written")
+
+
+def _chosen(file_id: int, proposal: Proposal, candidate: int | None) -> dict[str, Any]:
+    recordings = tuple(each["recording"] for each in proposal.candidates)
+    if candidate is None and len(recordings) == 1:
+        return proposal.candidates[0]
+    for each in proposal.candidates:
+        if candidate is not None and candidate in each["recordings"]:
+            return each
+    raise NoSuchCandidate(file_id, recordings)
+
+
+def _written(result: Change | Unchanged | Refused) -> Change | None:
+    match result:
+        case Refused():
+            raise NotWritten(result.reason, result.retry_after_s)
+        case Unchanged():
+            return None
+        case _:
+            return result

@@ -1,0 +1,226 @@
+"""Rows of identification and review: the only place that knows the columns of proposals and rejections."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, LiteralString
+
+from psycopg import AsyncCursor
+from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
+
+from daemon.db import Database
+from daemon.review_rows import (
+    ApplyAs,
+    FileSource,
+    IdentificationCounts,
+    Json,
+    ListedFile,
+    Proposal,
+    UnknownFile,
+)
+from daemon.unknown import Naming
+
+
+class ReviewStore:
+    """Each method is one statement or one transaction; all raise psycopg.Error."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def files_to_identify(self, limit: int, after: int, only: Collection[int] | None) -> list[int]:
+        """Return the next files that wait for identification, or for being written, without a job."""
+        return _ids(await self._all("files_to_identify", limit=limit, after=after, only=_listing(only)))
+
+    async def references_to_offer(self, limit: int, after: int, only: Collection[int] | None) -> list[int]:
+        """Return the next references that unknown files wait to be held against, without a job."""
+        return _ids(await self._all("references_to_offer", limit=limit, after=after, only=_listing(only)))
+
+    async def offer_to_nobody(self, recording_id: int) -> None:
+        """Note that no unknown file could have missed this reference, if so."""
+        await self._all("offer_to_nobody", recording_id=recording_id)
+
+    async def forget_proposal_of_named(self, file_id: int) -> None:
+        """Drop what was proposed for a file that has its name by now."""
+        await self._all("forget_proposal_of_named", file_id=file_id)
+
+    async def file_to_identify(self, file_id: int) -> UnknownFile | None:
+        """Return a file that lacks a name or album; None if it does not (any more), or is missing."""
+        rows = await self._all("file_to_identify", file_id=file_id)
+        for found, root, path, recording_id, naming, tags, arrived_later, is_new in rows:
+            return UnknownFile(
+                found, bytes(root), bytes(path), recording_id, Naming(naming), tags, arrived_later, is_new
+            )
+        return None
+
+    async def references_for(self, file: UnknownFile) -> list[int]:
+        """Return the references that this file may be, ascending."""
+        about = {"file_id": file.file_id, "recording_id": file.recording_id}
+        return _ids(await self._all("references_for", **about))
+
+    async def rejected_names(self, recording_id: int) -> list[tuple[str, str]]:
+        """Return titles and artists that a person said this sound has not."""
+        return [(row[0], row[1]) for row in await self._all("rejected_names", recording_id=recording_id)]
+
+    async def file_sources(
+        self, recording_ids: Sequence[int], *, without_file: int, most: int
+    ) -> list[FileSource]:
+        """Return the files that name these recordings, `most` of each, those that are there first."""
+        rows = await self._all(
+            "file_sources", recording_ids=list(recording_ids), file_id=without_file, most=most
+        )
+        return [FileSource(row[0], row[1], bytes(row[2]), bytes(row[3]), *row[4:]) for row in rows]
+
+    async def video_sources(
+        self, recording_ids: Sequence[int]
+    ) -> list[tuple[int, str, str | None, str | None]]:
+        """Return recording, title, artist and album of those that came from a playlist."""
+        rows = await self._all("video_sources", recording_ids=list(recording_ids))
+        return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+    async def note_identified(
+        self,
+        file: UnknownFile,
+        *,
+        outcome: str | None,
+        reason: str = "",
+        candidates: Sequence[Json] = (),
+        apply_as: ApplyAs | None = None,
+    ) -> bool:
+        """Note what was found, in one transaction; False if the file changed or was named meanwhile.
+
+        Parameters
+        ----------
+        outcome : None if there is nothing to propose
+        apply_as : it is to be written, without asking
+        """
+        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+            about = {
+                "file_id": file.file_id,
+                "recording_id": file.recording_id,
+                "naming": file.naming.value,
+            }
+            if not await _fetch(cursor, self._database.queries["note_identified"], about):
+                return False
+            if outcome is None:
+                await cursor.execute(self._database.queries["drop_proposal"], about)
+            else:
+                await cursor.execute(
+                    self._database.queries["put_proposal"],
+                    about
+                    | {
+                        "outcome": outcome,
+                        "reason": reason,
+                        "candidates": Jsonb(list(candidates)),
+                        "apply_as": apply_as,
+                        "apply_now": apply_as is not None,
+                    },
+                )
+            return True
+
+    async def proposal(self, file_id: int) -> Proposal | None:
+        """Return what a file may be."""
+        rows = await self._all("proposal", file_id=file_id)
+        return Proposal(*rows[0]) if rows else None
+
+    async def drop_proposal(self, file_id: int) -> None:
+        """Forget what a file may be."""
+        await self._all("drop_proposal", file_id=file_id)
+
+    async def note_refusal(self, file_id: int, refusal: str, *, retry_s: float | None) -> None:
+        """Note why a file could not be written, and when that is tried again; None: a person is asked."""
+        await self._all("note_refusal", file_id=file_id, refusal=_text(refusal), retry_s=retry_s)
+
+    async def acceptable(self, above: float) -> list[tuple[int, bytes]]:
+        """Return files and absolute paths of what is identified, and waits for a person."""
+        rows = await self._all("acceptable", above=above)
+        return [(row[0], bytes(row[1]).rstrip(b"/") + b"/" + bytes(row[2])) for row in rows]
+
+    async def accept_proposals(self, file_ids: Sequence[int]) -> list[int]:
+        """Have the first candidates of these files written; return which those are."""
+        return [row[0] for row in await self._all("accept_proposals", file_ids=list(file_ids))]
+
+    async def unknown_recordings(self, recording_id: int, *, looking: Iterable[int]) -> list[int]:
+        """Return the sounds of unknown files that could have missed this reference, ascending.
+
+        Parameters
+        ----------
+        looking : files that are being held against the references at this moment
+        """
+        rows = await self._all("unknown_recordings", recording_id=recording_id, looking=list(looking))
+        return [row[0] for row in rows]
+
+    async def end_offer(self, recording_id: int, to_identify: Sequence[int]) -> list[int]:
+        """Note that a reference was offered, and which sounds it may name; return the files of those."""
+        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+            again = {"recording_ids": list(to_identify)}
+            rows = await _fetch(cursor, self._database.queries["identify_again"], again)
+            await cursor.execute(self._database.queries["note_offered"], {"recording_id": recording_id})
+            return _ids(rows)
+
+    async def reject(self, file_recording_id: int, recording_ids: Sequence[int]) -> list[int]:
+        """Note that a sound is none of these recordings, and return its files, which are looked at anew."""
+        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+            pair = {"file_recording_id": file_recording_id, "recording_ids": list(recording_ids)}
+            await cursor.execute(self._database.queries["add_rejection"], pair)
+            again = {"recording_ids": [file_recording_id]}
+            file_ids = _ids(await _fetch(cursor, self._database.queries["identify_again"], again))
+            await cursor.executemany(
+                self._database.queries["drop_proposal"], [{"file_id": each} for each in file_ids]
+            )
+            return file_ids
+
+    async def files(
+        self, status: str | None, *, after: int = 0, limit: int = 1, file_id: int | None = None
+    ) -> list[ListedFile]:
+        """Return the next files in this state, ascending by id."""
+        rows = await self._all("listed_files", status=status, after=after, limit=limit, file_id=file_id)
+        return [_listed(row) for row in rows]
+
+    async def file_by_path(self, path: bytes) -> int | None:
+        """Return the file at an absolute path."""
+        rows = await self._all("file_by_path", path=path)
+        return rows[0][0] if rows else None
+
+    async def counts(self) -> IdentificationCounts:
+        """Return how far identification is."""
+        return IdentificationCounts(*(await self._all("identification_counts"))[0])
+
+    async def _all(self, query: str, **parameters: object) -> list[TupleRow]:
+        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+            return await _fetch(cursor, self._database.queries[query], parameters)
+
+
+async def _fetch(
+    cursor: AsyncCursor[TupleRow], query: LiteralString, parameters: Mapping[str, Any]
+) -> list[TupleRow]:
+    await cursor.execute(query, parameters)
+    return await cursor.fetchall() if cursor.description else []
+
+
+def _ids(rows: Sequence[TupleRow]) -> list[int]:
+    return [row[0] for row in rows]
+
+
+def _listing(only: Collection[int] | None) -> list[int] | None:
+    return None if only is None else list(only)
+
+
+def _listed(row: TupleRow) -> ListedFile:
+    file_id, root, path, status, naming, error, is_missing, recording_id, tags, duration_s = row[:10]
+    return ListedFile(
+        file_id=file_id,
+        root=bytes(root),
+        path=bytes(path),
+        status=status,
+        naming=naming,
+        error=error,
+        is_missing=is_missing,
+        recording_id=recording_id,
+        tags=tags,
+        duration_s=duration_s,
+        proposal=None if row[10] is None else Proposal(*row[10:]),
+    )
+
+
+def _text(message: str) -> str:
+    """Return what PostgreSQL's text can hold: a message may quote a file's bytes, NUL and all."""
+    return message.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

@@ -1,0 +1,81 @@
+"""Who names a recording, with all that the source files say at this moment."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from daemon.identify_jobs import read_tags_of
+from daemon.review_rows import FileSource
+from daemon.review_store import ReviewStore
+from daemon.sources import Source, SourceKind, TaggedFile, trusted_part
+from daemon.tag_fields import TagFields, clean_text
+from daemon.workers import WorkerPool
+
+_MOST_PER_RECORDING = 4
+_MOST_READ = 40
+"""Files read for one decision; of further ones what the database knows must do."""
+_WITH_COVERS = 4
+"""So many of the best sources are asked for a cover: each may have some megabytes."""
+
+
+class SourceReader:
+    """Reads sources in worker processes: tags are parsed, and whose they are nobody knows."""
+
+    def __init__(self, store: ReviewStore, workers: WorkerPool) -> None:
+        self._store = store
+        self._workers = workers
+
+    async def sources(self, recording_ids: Sequence[int], *, for_file: int) -> list[Source]:
+        """Return who names these recordings, except the file itself; best first, then in their order.
+
+        Raises
+        ------
+        WorkerDied, MemoryError : a source's tags are more than a worker can take
+        """
+        rows = await self._store.file_sources(recording_ids, without_file=for_file, most=_MOST_PER_RECORDING)
+        place = {recording_id: number for number, recording_id in enumerate(recording_ids)}
+        rows.sort(key=lambda row: (place[row.recording_id], not row.is_present, row.file_id))
+        files = {row.file_id: _file_of(row) for row in rows if row.is_present}
+        read = await self._read(dict(islice(files.items(), _MOST_READ)), covers=False)
+        found = [_from_file(row, files.get(row.file_id), read.get(row.file_id)) for row in rows]
+        for recording_id, title, artist, album in await self._store.video_sources(recording_ids):
+            kind = SourceKind.ALBUM_AUDIO if album else SourceKind.VIDEO
+            found.append(Source(recording_id, kind, TagFields(title=title, artist=artist, album=album)))
+        return sorted(found, key=lambda each: (each.rank, place[each.recording_id]))
+
+    async def with_covers(self, sources: Sequence[Source]) -> list[Source]:
+        """Return the sources, the best of them with their covers. Errors as `sources`."""
+        chosen = {
+            each.file_id: each.file
+            for each in sources[:_WITH_COVERS]
+            if each.file_id is not None and each.file is not None
+        }
+        read = await self._read(chosen, covers=True)
+        covers = {file_id: fields.cover for file_id, fields in read.items() if fields is not None}
+        return [
+            replace(each, fields=replace(each.fields, cover=covers[each.file_id]))
+            if each.file_id in covers
+            else each
+            for each in sources
+        ]
+
+    async def _read(self, files: Mapping[int, TaggedFile], *, covers: bool) -> dict[int, TagFields | None]:
+        if not files:
+            return {}
+        read = await self._workers.run(read_tags_of, list(files.values()), covers=covers)
+        return dict(zip(files, read, strict=True))
+
+
+def _file_of(row: FileSource) -> TaggedFile:
+    place = row.root.rstrip(b"/") + b"/" + row.path
+    return TaggedFile(Path(os.fsdecode(place)), row.size_bytes, row.mtime_ns)
+
+
+def _from_file(row: FileSource, file: TaggedFile | None, read: TagFields | None) -> Source:
+    name = row.path.rpartition(b"/")[2].decode(errors="replace")
+    title, artist, album = (clean_text(row.tags.get(each) or "") for each in ("title", "artist", "album"))
+    fields = trusted_part(read or TagFields(title=title, artist=artist, album=album), name)
+    kind = SourceKind.MUSICBRAINZ if fields.recording_mbid else SourceKind.TAGGED
+    return Source(row.recording_id, kind, fields, row.file_id, file)
