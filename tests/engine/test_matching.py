@@ -118,7 +118,7 @@ def test_a_landmark_met_twice_in_line_is_one_vote():
     [(range(40), 246), (range(20, 21), 101), (range(1), 51), ([0, 39], 51 + 101)],
 )
 def test_coverage_is_the_share_of_the_sounding_query_near_an_aligned_landmark(landmarks, explained_frames):
-    # Each explains 50 frames to both sides; landmark 39, at frame 195, those from 145 to 245. Silence follows.
+    # Each explains 50 frames to both sides; landmark 39, at frame 195, all from 145 to 245.
     filled = [landmark for landmark in landmarks for _ in range(3)]
     (match,) = matches(aligned(7, 1_000, filled))
     assert match.evidence.coverage == pytest.approx(explained_frames / 246)
