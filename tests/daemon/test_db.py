@@ -66,6 +66,28 @@ async def test_a_second_migration_changes_nothing(empty: str) -> None:
     assert await schema(empty) == first
 
 
+async def test_what_was_fingerprinted_before_constellations_changed_is_read_again(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripts = db._migrations()
+    with monkeypatch.context() as earlier:
+        earlier.setattr(db, "_migrations", lambda: {1: scripts[1]})
+        await migrate(empty)
+    async with await connect(empty) as connection:
+        await connection.execute(
+            "WITH library AS (INSERT INTO libraries (root, watched) VALUES ('/music', true)"
+            " RETURNING library_id),"
+            " recording AS (INSERT INTO recordings (digest, fingerprint_version, constellation, duration_s)"
+            " VALUES ('d', 1, 'c', 60) RETURNING recording_id)"
+            " INSERT INTO files (library_id, path, size_bytes, mtime_ns, inode, device, status, recording_id)"
+            " SELECT library_id, 'a.ogg', 1, 1, 1, 1, 'indexed', recording_id FROM library, recording"
+        )
+    await migrate(empty)
+    async with await connect(empty) as connection:
+        cursor = await connection.execute("SELECT status::text FROM files")
+        assert await cursor.fetchall() == [("pending",)]
+
+
 async def test_a_newer_schema_is_refused(empty: str) -> None:
     await migrate(empty)
     async with await connect(empty) as connection:

@@ -69,3 +69,6 @@ CREATE TABLE rejections (
     created_at        timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (file_recording_id, recording_id)
 );
+
+-- Constellations reach lower and are denser since: what was fingerprinted before is read again, and gets its naming.
+UPDATE files SET status = 'pending', attempts = 0 WHERE recording_id IS NOT NULL;
