@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import psycopg
+from psycopg.errors import LockNotAvailable
 
 from daemon.db import Connection, connect
 from daemon.errors import DatabaseInUse, DatabaseUnreachable
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 _LOCK = 0x5370656374726100
 """The lock's number: "Spectra" in ASCII."""
 _CHECK_EVERY_S = 5.0
+_PATIENCE = "2s"
+"""The server may need a moment to see that the daemon before us has gone."""
 
 
 @asynccontextmanager
@@ -41,12 +44,13 @@ async def hold_daemon_lock(conninfo: str, on_lost: Callable[[DatabaseInUse], Non
 
 async def _take(conninfo: str) -> Connection:
     connection = await connect(conninfo)
-    cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,))
-    row = await cursor.fetchone()
-    if row is None or not row[0]:
-        name = connection.info.dbname  # a closed connection does not know it
+    name = connection.info.dbname  # a closed connection does not know it
+    try:
+        await connection.execute("SELECT set_config('lock_timeout', %s, false)", (_PATIENCE,))
+        await connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+    except LockNotAvailable as error:
         await connection.close()
-        raise DatabaseInUse(name)
+        raise DatabaseInUse(name) from error
     return connection
 
 

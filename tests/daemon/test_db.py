@@ -1,5 +1,6 @@
 """The database is brought up to date once, and every query fits its schema."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
@@ -142,6 +143,25 @@ async def test_a_second_daemon_is_refused(conninfo: str) -> None:
                 pass
     async with hold_daemon_lock(conninfo, must_not_be_lost):
         pass
+
+
+async def test_a_daemon_that_is_just_ending_is_waited_for(
+    conninfo: str, connection: db.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon_lock, "_PATIENCE", "60s")
+
+    async def start() -> None:
+        async with hold_daemon_lock(conninfo, must_not_be_lost):
+            pass
+
+    async def is_waiting() -> bool:
+        query = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        return bool(await (await connection.execute(query)).fetchall())
+
+    async with hold_daemon_lock(conninfo, must_not_be_lost):
+        starting = asyncio.create_task(start())
+        await until(is_waiting)
+    await starting
 
 
 HOLDERS = (
