@@ -7,12 +7,10 @@ import numpy.typing as npt
 
 from engine.fingerprint import fingerprint
 from engine.model import Fingerprint, Match, Peaks
-from engine.settings import Settings
+from engine.settings import BIN_TOLERANCE, Settings
 
 LONGEST_SHOWN_S = 60.0
 """Of a longer clip a part is shown: more peaks than that run into each other."""
-_BIN_TOLERANCE = 1
-"""A peak moves by a bin under noise."""
 _MOST_PAIRS = 1_000_000
 """Equal hashes of clip and recording that are compared, rarest first: hours of one tone have billions."""
 
@@ -96,15 +94,15 @@ def _met(peaks: Peaks, others: Peaks, offset_frames: int, tolerance_frames: int)
     met = np.zeros(len(own), np.bool_)
     for frames in range(-tolerance_frames, tolerance_frames + 1):
         wanted = own + frames * stride
-        first = np.searchsorted(cells, wanted - _BIN_TOLERANCE)
-        met |= np.searchsorted(cells, wanted + _BIN_TOLERANCE, side="right") > first
+        first = np.searchsorted(cells, wanted - BIN_TOLERANCE)
+        met |= np.searchsorted(cells, wanted + BIN_TOLERANCE, side="right") > first
     return met
 
 
 def _by_chance(query: Peaks, reference: Peaks, alignment_frames: int) -> float:
     """Return how many query peaks meet one at a random offset, by how often each bin is taken."""
     counts = np.bincount(reference.bins, minlength=int(query.bins.max(initial=0)) + 1)
-    near = np.convolve(counts, np.ones(2 * _BIN_TOLERANCE + 1), mode="same")
+    near = np.convolve(counts, np.ones(2 * BIN_TOLERANCE + 1), mode="same")
     expected = near[query.bins] * (alignment_frames / max(1, reference.frame_count))
     return float((1 - np.exp(-expected)).sum())
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from engine.lines import hold, hold_against
+from engine.lines import HeldPeaks, hold, hold_against
 from engine.model import Peaks
 from engine.passages import Passage, find_passages
 from engine.settings import Settings
@@ -71,12 +71,12 @@ def explain_contents(
     by_recording = defaultdict(list)
     for suspect in suspects:
         by_recording[suspect.recording_id].append(suspect)
-    claims = [
-        _Claim(recording_id, passage, _met(peaks, references[recording_id], passage, settings))
-        for recording_id, theirs in sorted(by_recording.items())
-        if recording_id in references
-        for passage in find_passages(peaks, references[recording_id], theirs, settings)
-    ]
+    claims = []
+    for recording_id, theirs in sorted(by_recording.items()):
+        if recording_id in references:
+            reference = references[recording_id]
+            passages, held = find_passages(peaks, reference, theirs, settings), hold(reference)
+            claims += [_Claim(recording_id, each, _met(peaks, held, each, settings)) for each in passages]
     resolved = _resolved(claims, len(peaks.frames))
     contents = {
         recording_id: _contained(recording_id, theirs, peaks, references[recording_id], settings)
@@ -104,10 +104,10 @@ def sound_span_s(peaks: Peaks, settings: Settings) -> Span:
     return float(peaks.frames[0]) / settings.frames_per_s, float(peaks.frames[-1] + 1) / settings.frames_per_s
 
 
-def _met(peaks: Peaks, reference: Peaks, passage: Passage, settings: Settings) -> npt.NDArray[np.int64]:
+def _met(peaks: Peaks, held: HeldPeaks, passage: Passage, settings: Settings) -> npt.NDArray[np.int64]:
     """Return which of the file's peaks the passage explains."""
     frames = np.rint(np.array(passage.file_span_s) * settings.frames_per_s)
-    along = hold_against(peaks, hold(reference), passage.line, *frames)
+    along = hold_against(peaks, held, passage.line, *frames)
     return along.places[along.met]
 
 

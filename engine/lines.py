@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.model import Peaks
+from engine.settings import BIN_TOLERANCE
 from engine.suspects import Suspect
 
-_BIN_TOLERANCE = 1
 _FRAME_TOLERANCE = 1
-"""A peak moves by a frame and a bin when audio is encoded again, resampled or mixed."""
+"""A peak moves by a frame when audio is encoded again, resampled or mixed."""
 _BINS = 1 << 11
 """More than there are, so that neighbours of the highest bin are no frame of another."""
 _HIT_SHARE = 0.35
@@ -101,7 +101,7 @@ def hold(reference: Peaks) -> HeldPeaks:
     stride = reference.frame_count + 2 * _SEED_REACH_FRAMES + 2
     bins = reference.bins.astype(np.int64)
     counts = np.bincount(bins, minlength=_BINS)[:_BINS]
-    near = np.convolve(counts, np.ones(2 * _BIN_TOLERANCE + 1), mode="same")
+    near = np.convolve(counts, np.ones(2 * BIN_TOLERANCE + 1), mode="same")
     chance = near * (2 * _FRAME_TOLERANCE + 1) / max(1, reference.frame_count)
     return HeldPeaks(
         keys=np.sort(bins * stride + reference.frames + _SEED_REACH_FRAMES),
@@ -208,7 +208,7 @@ def _meetings(
     usable = (rounded >= -_SEED_REACH_FRAMES) & (rounded < held.frame_count + _SEED_REACH_FRAMES)
     chosen = np.flatnonzero(usable)
     which, slips = [np.zeros(0, np.int64)], [np.zeros(0)]
-    for aside in range(-_BIN_TOLERANCE, _BIN_TOLERANCE + 1):
+    for aside in range(-BIN_TOLERANCE, BIN_TOLERANCE + 1):
         centres = (bins[chosen] + aside) * held.stride + rounded[chosen].astype(np.int64) + _SEED_REACH_FRAMES
         first = np.searchsorted(held.keys, centres - reach_frames)
         counts = np.searchsorted(held.keys, centres + reach_frames, side="right") - first

@@ -6,6 +6,9 @@ from typing import Literal
 FINGERPRINT_VERSION = 1
 """Raised whenever equal samples give another constellation; stored with every recording."""
 
+BIN_TOLERANCE = 1
+"""A peak moves by a bin under noise, and when audio is encoded again; two bins add more chance than truth."""
+
 HashKind = Literal["packed", "sha1"]
 
 

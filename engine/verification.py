@@ -17,10 +17,8 @@ from scipy.special import betainc  # scipy.stats would cost each process 30 MB
 from engine.calibration import score_by_peaks
 from engine.chance import is_repeat
 from engine.model import Match, Peaks, Shortlist
-from engine.settings import Settings
+from engine.settings import BIN_TOLERANCE, Settings
 
-_BIN_TOLERANCE = 1
-"""A peak moves by a bin under noise; two bins add more chance than truth."""
 _LEAST_MEAN = 0.1
 _LEAST_OVERDISPERSION = 1.05
 _MOST_SURPRISE = 300.0
@@ -99,8 +97,8 @@ def _votes_by_offset(
     votes = np.zeros(reference.frame_count + longest + 1, np.int64)
     for peaks in query:
         wanted = peaks.bins.astype(np.int64)
-        first = np.searchsorted(bins, wanted - _BIN_TOLERANCE)
-        counts = np.searchsorted(bins, wanted + _BIN_TOLERANCE, side="right") - first
+        first = np.searchsorted(bins, wanted - BIN_TOLERANCE)
+        counts = np.searchsorted(bins, wanted + BIN_TOLERANCE, side="right") - first
         steps = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         met = frames[np.repeat(first, counts) + steps]
         offsets = met - np.repeat(peaks.frames.astype(np.int64), counts)

@@ -1,6 +1,7 @@
 """What tests share: a real PostgreSQL with a fresh database each, and a configuration that uses it."""
 
 import asyncio
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
@@ -116,3 +117,20 @@ def must_not_stop(reason: DaemonError) -> None:
 def _execute(conninfo: str, statement: str, *names: str) -> None:
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Yield a folder every user can pass through: pytest's own are closed to the server's user."""
+    path = Path(tempfile.mkdtemp(prefix="spectra-test-"))
+    path.chmod(0o711)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+async def server(open_folder: Path) -> AsyncIterator[EmbeddedPostgres]:
+    """Yield a PostgreSQL of the test's own, not started."""
+    server = EmbeddedPostgres(open_folder / "server")
+    yield server
+    await server.stop()

@@ -2,10 +2,7 @@
 
 import asyncio
 import os
-import shutil
 import signal
-import tempfile
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psutil
@@ -24,23 +21,6 @@ from daemon.config_options import Database, Workers
 from daemon.embedded_postgres import EmbeddedPostgres
 from daemon.errors import DatabaseInUse, DatabaseUnreachable, StateInUse
 from daemon.services import Services, open_services
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """Yield a folder every user can pass through: pytest's own are closed to the server's user."""
-    path = Path(tempfile.mkdtemp(prefix="spectra-test-"))
-    path.chmod(0o711)
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-async def server(open_folder: Path) -> AsyncIterator[EmbeddedPostgres]:
-    """Yield a PostgreSQL of the test's own, not started."""
-    server = EmbeddedPostgres(open_folder / "server")
-    yield server
-    await server.stop()
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
 """A PostgreSQL that goes away between rename and journal is waited for; without it nothing is written."""
 
 import asyncio
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +19,6 @@ from daemon.embedded_postgres import EmbeddedPostgres
 from daemon.journal import Journal
 from daemon.services import Services, open_services
 from daemon.tag_fields import TagFields
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """Yield a folder every user can pass through: pytest's own are closed to the server's user."""
-    path = Path(tempfile.mkdtemp(prefix="spectra-test-"))
-    path.chmod(0o711)
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-async def server(open_folder: Path) -> AsyncIterator[EmbeddedPostgres]:
-    """Yield a PostgreSQL of the test's own, not started."""
-    server = EmbeddedPostgres(open_folder / "server")
-    yield server
-    await server.stop()
 
 
 @pytest.fixture
