@@ -1,7 +1,6 @@
 """All services of one state folder, opened in order and closed in reverse."""
 
 import asyncio
-import logging
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,8 +9,8 @@ from pathlib import Path
 
 from daemon.config import Config
 from daemon.daemon_lock import hold_daemon_lock
+from daemon.database_server import database_server
 from daemon.db import Database, open_database
-from daemon.embedded_postgres import EmbeddedPostgres
 from daemon.errors import DaemonError
 from daemon.explaining import ExplainService
 from daemon.file_names import AUDIO_EXTENSIONS
@@ -27,15 +26,12 @@ from daemon.scheduler import run_schedule
 from daemon.state_folder import hold_state_folder, prepare_state_folder
 from daemon.store import Store
 from daemon.tagging import TaggingService
-from daemon.tasks import end_tasks
 from daemon.watcher import Watcher
+from daemon.watching import watching
 from daemon.whole_match import WholeMatcher, WholeMatchService
-from daemon.workers import WorkerLimits, WorkerPool
+from daemon.worker_pools import running_workers, worker_limits
+from daemon.workers import WorkerPool
 from engine.settings import Settings
-
-log = logging.getLogger(__name__)
-
-_POSTGRES_CHECK_S = 5.0
 
 StopWith = Callable[[DaemonError], None]
 """Called when the service can't go on."""
@@ -76,14 +72,18 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
     async with AsyncExitStack() as stack:
         await asyncio.to_thread(prepare_state_folder, state)
         stack.enter_context(hold_state_folder(state))
-        conninfo = await stack.enter_async_context(_postgres(config))
+        conninfo = await stack.enter_async_context(database_server(config))
         await stack.enter_async_context(hold_daemon_lock(conninfo, stop_with))
         database = await stack.enter_async_context(open_database(conninfo, pool_max=config.database.pool_max))
         store = Store(database)
         ingest_workers = await stack.enter_async_context(
-            _workers("ingest", config.workers.ingest_processes, config, nice=config.workers.ingest_nice)
+            running_workers(
+                "ingest", config.workers.ingest_processes, config, nice=config.workers.ingest_nice
+            )
         )
-        match_workers = await stack.enter_async_context(_workers("match", config.workers.match, config))
+        match_workers = await stack.enter_async_context(
+            running_workers("match", config.workers.match, config)
+        )
         await store.drop_unused_recordings()
         index = IndexKeeper(state / "index", store, ingest_workers, settings)
         stack.push_async_callback(index.stop)
@@ -138,7 +138,7 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
             spool_folder=state / "spool",
             cache_folder=state / "drawing",
             settings=settings,
-            limits=_limits(config),
+            limits=worker_limits(config),
             most_bytes=config.server.max_upload_mb * 1_000_000,
             drop_damaged_index=index.drop_damaged,
         )
@@ -146,9 +146,9 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
         matcher = WholeMatcher(
             store, index_folder=index.folder, settings=settings, drop_damaged_index=index.drop_damaged
         )
-        whole_matches = WholeMatchService(matcher, settings, _limits(config))
+        whole_matches = WholeMatchService(matcher, settings, worker_limits(config))
         stack.push_async_callback(whole_matches.stop)
-        watcher = await stack.enter_async_context(_watching(config, library)) if watch else None
+        watcher = await stack.enter_async_context(watching(config, library)) if watch else None
         await stack.enter_async_context(
             run_schedule(
                 library,
@@ -185,79 +185,3 @@ def engine_settings(config: Config) -> Settings:
         longest_decoded_s=config.engine.longest_decoded_s,
         candidate_budget=config.engine.candidate_budget,
     )
-
-
-@asynccontextmanager
-async def _postgres(config: Config) -> AsyncIterator[str]:
-    """Yield how to connect: to the configured server, or to our own, which is started again if it dies."""
-    if config.database.url is not None:
-        yield config.database.url.get_secret_value()
-        return
-    server = EmbeddedPostgres(config.state_dir / "postgres", run_as=config.database.run_as)
-    try:
-        yield_info = await server.start()
-        keeper = asyncio.create_task(_keep_running(server), name="postgres keeper")
-        try:
-            yield yield_info
-        finally:
-            await end_tasks(keeper)
-    finally:
-        await server.stop()
-
-
-async def _keep_running(server: EmbeddedPostgres) -> None:
-    while True:
-        await asyncio.sleep(_POSTGRES_CHECK_S)
-        if server.pid is None:
-            log.error("PostgreSQL has ended; starting it again")
-            try:
-                await server.start()
-            except (DaemonError, OSError):
-                log.exception("PostgreSQL can't be started; trying again")
-
-
-def _limits(config: Config, *, nice: int = 0) -> WorkerLimits:
-    return WorkerLimits(
-        memory_bytes=config.workers.memory_mb * 1_000_000,
-        cpu_s_per_job=config.workers.cpu_s_per_job,
-        jobs_per_worker=config.workers.jobs_per_worker,
-        nice=nice,
-    )
-
-
-@asynccontextmanager
-async def _workers(purpose: str, slots: int, config: Config, *, nice: int = 0) -> AsyncIterator[WorkerPool]:
-    pool = WorkerPool(purpose, slots, _limits(config, nice=nice))
-    try:
-        await pool.start()
-        yield pool
-    finally:
-        await pool.stop()
-
-
-@asynccontextmanager
-async def _watching(config: Config, library: LibraryService) -> AsyncIterator[Watcher]:
-    roots = {root: await library.add(root, watched=True) for root in config.library.roots}
-
-    async def on_settled(root: Path, paths: frozenset[bytes]) -> None:
-        await library.look_at(roots[root], paths)
-
-    async def on_reconcile(root: Path) -> None:
-        looked = await library.reconcile(roots[root], leave_restless=True)
-        watcher.touch(root, looked.restless)
-
-    options = config.library
-    watcher = Watcher(
-        options.roots,
-        on_settled,
-        on_reconcile,
-        quiet_s=options.quiet_s,
-        reconcile_s=options.reconcile_every_s,
-        polling_reconcile_s=options.reconcile_network_every_s,
-        extensions=AUDIO_EXTENSIONS if options.extensions is None else frozenset(options.extensions),
-    )
-    try:
-        await watcher.start()
-        yield watcher
-    finally:
-        await watcher.stop()

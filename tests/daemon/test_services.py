@@ -15,7 +15,7 @@ from synth import music as tune
 from synth import write_audio
 from waiting import until
 
-from daemon import daemon_lock, db, jobs, services
+from daemon import daemon_lock, database_server, db, jobs
 from daemon.config import Config
 from daemon.config_options import Database, Workers
 from daemon.embedded_postgres import EmbeddedPostgres
@@ -29,7 +29,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon_lock, "_CHECK_EVERY_S", 0.1)
     monkeypatch.setattr(db, "_POOL_WAIT_S", 1.0)
     monkeypatch.setattr(jobs, "_RESTART_S", 0.1)
-    monkeypatch.setattr(services, "_POSTGRES_CHECK_S", 0.1)
+    monkeypatch.setattr(database_server, "_CHECK_S", 0.1)
 
 
 def configured(state_dir: Path, conninfo: str | None) -> Config:

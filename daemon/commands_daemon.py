@@ -1,0 +1,83 @@
+"""Commands that run the daemon, and show how it is set up."""
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from aiohttp import web
+from rich.markup import escape
+from rich.table import Table
+
+from daemon.app import serve as serve_daemon
+from daemon.cli_output import err, out, print_json, print_table, set_up_logging
+from daemon.cli_run import AsJson, ConfigFile, failure, load, run
+from daemon.config import describe
+from daemon.first_scan import show_first_scan
+from daemon.keys import SERVICES
+from daemon.state_folder import prepare_state_folder
+from daemon.token_file import load_or_create_token
+from engine.errors import SpectraError
+
+
+def serve(
+    music: Annotated[
+        list[Path] | None, typer.Option(help="Music folder to watch; may be given several times.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port.")] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Run the daemon: watch the music, fingerprint it, answer. Ctrl-C or SIGTERM ends it.
+
+    Example: spectra serve --music ~/Music
+    """
+    overrides = {
+        "library.roots": [str(folder.absolute()) for folder in music] if music else None,
+        "server.host": host,
+        "server.port": port,
+    }
+    loaded = load(config, overrides)
+    for root in loaded.library.roots:
+        if not root.is_dir():
+            err.print(f"[yellow]{escape(str(root))} is not there (yet): it counts as offline until it is.")
+    set_up_logging(loaded, quiet=False)
+    background: set[asyncio.Task[None]] = set()
+
+    def on_ready(addresses: list[str], app: web.Application) -> None:
+        out.print(f"Spectra listens on {' and '.join(addresses)}")
+        background.add(asyncio.create_task(show_first_scan(app[SERVICES])))
+
+    run(serve_daemon(loaded, on_ready))
+
+
+def show_config(
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every option as it is in force, and where its value comes from. Secrets are masked.
+
+    Example: spectra config --config spectra.toml
+    """
+    options = describe(load(config))
+    if as_json:
+        print_json([asdict(option) for option in options])
+        return
+    table = Table("option", "value", "from", "meaning", box=None, pad_edge=False)
+    for option in options:
+        table.add_row(option.path, escape(option.value), escape(option.source), escape(option.description))
+    print_table(table)
+
+
+def token(config: ConfigFile = None) -> None:
+    """Show the token that programs on other machines must send.
+
+    Example: curl -H "Authorization: Bearer $(spectra token)" http://spectra.home:8765/status
+    """
+    loaded = load(config)
+    try:
+        prepare_state_folder(loaded.state_dir)
+        typer.echo(load_or_create_token(loaded.state_dir))
+    except (SpectraError, OSError) as error:
+        raise failure(error) from error

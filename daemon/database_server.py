@@ -1,0 +1,44 @@
+"""The PostgreSQL server in use: the configured one, or our own, kept running."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from daemon.config import Config
+from daemon.embedded_postgres import EmbeddedPostgres
+from daemon.errors import DaemonError
+from daemon.tasks import end_tasks
+
+log = logging.getLogger(__name__)
+
+_CHECK_S = 5.0
+
+
+@asynccontextmanager
+async def database_server(config: Config) -> AsyncIterator[str]:
+    """Yield how to connect: to the configured server, or to our own, which is started again if it dies."""
+    if config.database.url is not None:
+        yield config.database.url.get_secret_value()
+        return
+    server = EmbeddedPostgres(config.state_dir / "postgres", run_as=config.database.run_as)
+    try:
+        conninfo = await server.start()
+        keeper = asyncio.create_task(_keep_running(server), name="postgres keeper")
+        try:
+            yield conninfo
+        finally:
+            await end_tasks(keeper)
+    finally:
+        await server.stop()
+
+
+async def _keep_running(server: EmbeddedPostgres) -> None:
+    while True:
+        await asyncio.sleep(_CHECK_S)
+        if server.pid is None:
+            log.error("PostgreSQL has ended; starting it again")
+            try:
+                await server.start()
+            except (DaemonError, OSError):
+                log.exception("PostgreSQL can't be started; trying again")

@@ -1,0 +1,39 @@
+"""The watcher and the library, put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from daemon.config import Config
+from daemon.file_names import AUDIO_EXTENSIONS
+from daemon.library import LibraryService
+from daemon.watcher import Watcher
+
+
+@asynccontextmanager
+async def watching(config: Config, library: LibraryService) -> AsyncIterator[Watcher]:
+    """Watch the configured music folders while the context lasts, and look through them."""
+    roots = {root: await library.add(root, watched=True) for root in config.library.roots}
+
+    async def on_settled(root: Path, paths: frozenset[bytes]) -> None:
+        await library.look_at(roots[root], paths)
+
+    async def on_reconcile(root: Path) -> None:
+        looked = await library.reconcile(roots[root], leave_restless=True)
+        watcher.touch(root, looked.restless)
+
+    options = config.library
+    watcher = Watcher(
+        options.roots,
+        on_settled,
+        on_reconcile,
+        quiet_s=options.quiet_s,
+        reconcile_s=options.reconcile_every_s,
+        polling_reconcile_s=options.reconcile_network_every_s,
+        extensions=AUDIO_EXTENSIONS if options.extensions is None else frozenset(options.extensions),
+    )
+    try:
+        await watcher.start()
+        yield watcher
+    finally:
+        await watcher.stop()
