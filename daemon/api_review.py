@@ -59,7 +59,10 @@ async def get_file(request: web.Request) -> web.Response:
     with _refusals():
         file = await review.file(_file_id(request))
     changes = await review.changes(file)
-    return web.json_response(_file(file) | {"changes": [described(each) for each in changes]})
+    derived = await review.derived(file.file_id)
+    return web.json_response(
+        _file(file) | {"changes": [described(each) for each in changes], "derived": derived}
+    )
 
 
 async def accept_file(request: web.Request) -> web.Response:
@@ -86,8 +89,9 @@ async def name_file(request: web.Request) -> web.Response:
     """Write what a person says of a file, which names others from then on; answer with the change."""
     fields = _fields(await _body(request, {*_TEXTS, *_NUMBERS, "artists"}))
     with _refusals():
-        change = await request.app[SERVICES].identification.review.name(_file_id(request), fields)
-    return web.json_response({"change": None if change is None else described(change)})
+        named = await request.app[SERVICES].identification.review.name(_file_id(request), fields)
+    change = None if named.change is None else described(named.change)
+    return web.json_response({"change": change, "derived": list(named.derived)})
 
 
 async def accept_all(request: web.Request) -> web.Response:
@@ -98,6 +102,25 @@ async def accept_all(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest(text="`above` must be a number from 0 to 1.")
     accepted = await request.app[SERVICES].identification.review.accept_all(above=float(above))
     return web.json_response({"accepted": accepted}, status=web.HTTPAccepted.status_code)
+
+
+async def list_doubtful(request: web.Request) -> web.Response:
+    """Answer with changes whose source says otherwise now; `next` is the next page's `after`."""
+    if unknown := request.query.keys() - {"after", "limit"}:
+        raise web.HTTPBadRequest(text=f"{min(unknown)!r} is no parameter: after and limit are.")
+    limit = _number(request.query.get("limit"), "limit", _MOST_LISTED) or _USUALLY_LISTED
+    after = _number(request.query.get("after"), "after", _LARGEST_ID) or 0
+    found = await request.app[SERVICES].identification.review.doubtful(after=after, limit=limit)
+    return web.json_response(
+        {
+            "changes": [
+                described(each.change)
+                | {"doubts": {doubt.field: {"said_now": doubt.said_now} for doubt in each.doubts}}
+                for each in found
+            ],
+            "next": found[-1].change.change_id if len(found) == limit else None,
+        }
+    )
 
 
 def _file(file: ListedFile) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from daemon.sources import Merged, Source, grouped, merged, same_name
+from daemon.sources import Merged, Source, agrees, grouped, merged, same_name
 from daemon.tag_fields import TagFields
 from daemon.unknown import Naming
 from engine.contents import Contained
@@ -89,7 +89,7 @@ def decide_name(
     ----------
     sources : who names the verdict's recordings
     naming : an incomplete file is only ever what its tags say
-    own : what the file says of itself
+    own : what the file says of itself, without placeholders
     rejected : titles and artists that a person said it has not
     """
     wrong = [TagFields(title=title, artist=artist) for title, artist in rejected]
@@ -104,10 +104,12 @@ def decide_name(
     if not candidates:
         return Decision(Outcome.UNKNOWN, _why_nobody(verdict, sources))
     if verdict.outcome is Outcome.IDENTIFIED:
-        if len(groups) == 1 or groups[0][0].rank < groups[1][0].rank:
+        is_one_name = len(groups) == 1 or groups[0][0].rank < groups[1][0].rank
+        if is_one_name and agrees(own, candidates[0].named.fields):
             return Decision(Outcome.IDENTIFIED, verdict.reason, (candidates[0],))
-        reason = f"{verdict.reason}; but its sources call it by {len(groups)} names"
-        return Decision(Outcome.AMBIGUOUS, reason, tuple(candidates[:_MOST_CANDIDATES]))
+        but = "the file says otherwise" if is_one_name else f"its sources call it by {len(groups)} names"
+        chosen = tuple(candidates[:_MOST_CANDIDATES])
+        return Decision(Outcome.AMBIGUOUS, f"{verdict.reason}; but {but}", chosen)
     if naming is Naming.INCOMPLETE:
         return Decision(Outcome.UNKNOWN, verdict.reason)
     by_evidence = sorted(candidates, key=lambda each: (-each.contained.file_coverage, -each.contained.score))

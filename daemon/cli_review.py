@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from daemon.cli_doubtful import hint_at_doubtful, list_doubtful, undo_doubtful
 from daemon.cli_output import counted, err, out, print_json, print_table
 from daemon.client import Client
 from daemon.errors import RequestFailed
@@ -21,7 +22,7 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the command line says about proposals: one of list, accept and reject."""
+    """What the command line says: one of list, accept, reject, doubtful and undo."""
 
     action: str
     file_ids: tuple[int, ...] = ()
@@ -35,25 +36,29 @@ def decision(
 ) -> Decision:
     """Return what the command line says. Raises typer.BadParameter unless that makes sense."""
     action, numbers = action or "list", tuple(file_ids or ())
-    if action not in ("list", "accept", "reject"):
-        raise typer.BadParameter(f"{action!r}: say list, accept or reject")
-    if action == "list" and (numbers or is_all or candidate is not None):
-        raise typer.BadParameter("say accept or reject")
-    if action == "accept" and bool(numbers) == is_all:
-        raise typer.BadParameter("say what to accept: numbers of files, or --all")
+    if action not in ("list", "accept", "reject", "doubtful", "undo"):
+        raise typer.BadParameter(f"{action!r}: say list, accept, reject, doubtful or undo")
+    if action in ("list", "doubtful") and (numbers or is_all or candidate is not None):
+        raise typer.BadParameter("say accept, reject or undo")
+    if action in ("accept", "undo") and bool(numbers) == is_all:
+        raise typer.BadParameter(f"say what to {action}: numbers of files, or --all")
     if action == "reject" and (is_all or not numbers):
         raise typer.BadParameter("say what to reject: numbers of files")
-    if candidate is not None and len(numbers) != 1:
+    if candidate is not None and (action == "undo" or len(numbers) != 1):
         raise typer.BadParameter("--candidate needs exactly one file")
     return Decision(action, numbers, is_all, above, candidate)
 
 
 async def decide(client: Client, decided: Decision, *, as_json: bool) -> bool:
-    """List, accept or reject; tell whether there was something, and all of it went well."""
+    """Do what is decided; tell whether there was something, and all of it went well."""
     if client.is_own:  # what is not looked at yet would not wait
         await _until_looked_at(client)
     if decided.action == "list":
         return await _list(client, as_json=as_json)
+    if decided.action == "doubtful":
+        return await list_doubtful(client, as_json=as_json)
+    if decided.action == "undo":
+        return await undo_doubtful(client, decided.file_ids, as_json=as_json)
     if decided.is_all:
         return await _accept_all(client, decided.above, as_json=as_json)
     body = {} if decided.candidate is None else {"candidate": decided.candidate}
@@ -123,7 +128,8 @@ async def _accept_all(client: Client, above: float, *, as_json: bool) -> bool:
     else:
         out.print(f"{counted(len(accepted) - len(refused), 'file')} tagged")
         for each in refused:
-            err.print(escape(f"{each['path']}: {each['proposal']['refusal']}"))
+            reason = each["proposal"]["refusal"] or "was looked at again meanwhile, and waits anew"
+            err.print(escape(f"{each['path']}: {reason}"))
     return bool(accepted) and not refused
 
 
@@ -134,6 +140,7 @@ async def _list(client: Client, *, as_json: bool) -> bool:
         return bool(files)
     if not files:
         out.print("Nothing waits for you.")
+        await hint_at_doubtful(client)
         return False
     table = Table(
         "number", "file", "sure", "title", "artist", "album", "candidate", "why", box=None, pad_edge=False
@@ -152,6 +159,7 @@ async def _list(client: Client, *, as_json: bool) -> bool:
     print_table(table)
     certain = sum(each["proposal"]["outcome"] == "identified" for each in files)
     out.print(f"{counted(len(files), 'file')}; `spectra review accept --all` tags the {certain} identified")
+    await hint_at_doubtful(client)
     return True
 
 
@@ -178,3 +186,6 @@ def _print_answer(answer: dict[str, Any], action: str) -> None:
         out.print(f"{answer['file_id']}: says that already")
     else:
         out.print(escape(f"{change['path']}: tagged (`spectra undo {change['change_id']}` takes it back)"))
+    if derived := answer.get("derived"):
+        numbers = ", ".join(str(each) for each in derived)
+        out.print(f"  its former name was given to others, see whether to undo that: {numbers}")

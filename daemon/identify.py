@@ -3,15 +3,14 @@
 import asyncio
 import logging
 import os
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 import numpy as np
 
+from daemon.attempts import Attempts
 from daemon.candidates import Decision, decide_name, relevant_ids
 from daemon.config_options import Tagging
-from daemon.errors import WorkerDied
 from daemon.identify_jobs import suspects_among
 from daemon.index_keeper import IndexKeeper
 from daemon.looks import Looks
@@ -19,19 +18,17 @@ from daemon.name_writer import NameWriter
 from daemon.review_rows import ApplyAs, UnknownFile
 from daemon.review_store import ReviewStore
 from daemon.source_reader import SourceReader
+from daemon.sources import trusted_part
 from daemon.store import Store
 from daemon.tag_fields import TagFields
 from daemon.unknown import Naming
 from daemon.whole_jobs import contents_of
 from daemon.workers import WorkerPool
 from engine.decision import Outcome
-from engine.errors import CodecError, IndexDamaged
 from engine.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_MOST_ATTEMPTS = 3
-"""A file over which workers died so often is left alone until it changes, or a reference points to it."""
 _INDEX_WAIT_S = 30.0
 """An index that is longer behind is being built: what waits for it is deferred again by the clock."""
 
@@ -66,7 +63,7 @@ class IdentifyService:
         self._looks = looks
         self._settings = settings
         self._request = request
-        self._deaths: Counter[int] = Counter()
+        self._attempts = Attempts(index, "file")
 
     async def arrived(self, file_id: int, recording_id: int) -> None:
         """Ask for what follows from a file that was just fingerprinted. Raises psycopg.Error."""
@@ -94,7 +91,7 @@ class IdentifyService:
             file = await self._store.file_to_identify(file_id)
         proposal = await self._store.proposal(file_id)
         if file is not None and proposal is not None and proposal.is_due:
-            await self._writer.write_due(file, proposal)
+            await self._writer.write_due(file)
 
     async def _look(self, file: UnknownFile) -> bool:
         """Decide on a file and note that; False if it has to wait."""
@@ -128,23 +125,12 @@ class IdentifyService:
     async def _decided(self, file: UnknownFile, references: list[int]) -> Decision:
         if not references:
             return Decision(Outcome.UNKNOWN, "no reference is known")
-        try:
-            decision = await self._decision(file, references)
-        except IndexDamaged as error:
-            log.warning("identifying file %d: %s; building the index anew", file.file_id, error)
-            self._index.drop_damaged()
-            raise
-        except CodecError as error:
-            log.warning("file %d can't be identified (%s): `touch` it to have it read", file.file_id, error)
-            return Decision(Outcome.UNKNOWN, "its stored constellation is damaged")
-        except (WorkerDied, MemoryError):
-            self._deaths[file.file_id] += 1
-            if self._deaths[file.file_id] < _MOST_ATTEMPTS:
-                raise
-            log.exception("file %d is not identified: given up", file.file_id)
-            decision = Decision(Outcome.UNKNOWN, "workers died over it")
-        self._deaths.pop(file.file_id, None)
-        return decision
+        return await self._attempts.run(
+            file.file_id,
+            lambda: self._decision(file, references),
+            if_unreadable=Decision(Outcome.UNKNOWN, "its stored constellation is damaged"),
+            if_given_up=Decision(Outcome.UNKNOWN, "workers died over it"),
+        )
 
     async def _decision(self, file: UnknownFile, references: list[int]) -> Decision:
         stored = await self._recordings.constellations([file.recording_id])
@@ -157,11 +143,12 @@ class IdentifyService:
         held = await self._recordings.constellations(sorted({each.recording_id for each in suspects}))
         verdict = await self._workers.run(contents_of, constellation, suspects, held, self._settings)
         sources = await self._reader.sources(relevant_ids(verdict), for_file=file.file_id)
+        own = TagFields(title=file.tags.get("title"), artist=file.tags.get("artist"))
         return decide_name(
             verdict,
             sources,
             naming=file.naming,
-            own=TagFields(title=file.tags.get("title"), artist=file.tags.get("artist")),
+            own=trusted_part(own, file.name),
             rejected=await self._store.rejected_names(file.recording_id),
         )
 

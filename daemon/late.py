@@ -5,11 +5,10 @@ landmarks, and only sounds that share a passage with it are looked at anew.
 """
 
 import logging
-from collections import Counter
 
 import numpy as np
 
-from daemon.errors import WorkerDied
+from daemon.attempts import Attempts
 from daemon.identify import Request, has_caught_up
 from daemon.identify_jobs import sharing_a_passage, suspects_among
 from daemon.index_keeper import IndexKeeper
@@ -17,12 +16,10 @@ from daemon.looks import Looks
 from daemon.review_store import ReviewStore
 from daemon.store import Store
 from daemon.workers import WorkerPool
-from engine.errors import CodecError, IndexDamaged
 from engine.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_MOST_ATTEMPTS = 3
 _CROWD = 5
 """A window names so many recordings at most: of as many copies more may be hidden behind them."""
 
@@ -48,7 +45,7 @@ class LateIdentification:
         self._looks = looks
         self._settings = settings
         self._request = request
-        self._deaths: Counter[int] = Counter()
+        self._attempts = Attempts(index, "reference")
 
     async def offer(self, recording_id: int) -> None:
         """Have every unknown file that shares a passage with this reference identified (anew).
@@ -60,7 +57,13 @@ class LateIdentification:
         unknown = await self._store.unknown_recordings(recording_id, looking=self._looks.file_ids())
         if unknown and not await has_caught_up(self._index):
             return
-        found = await self._found(recording_id, unknown)
+        nobody: list[int] = []
+        found = await self._attempts.run(
+            recording_id,
+            lambda: self._sharing(recording_id, unknown),
+            if_unreadable=nobody,
+            if_given_up=nobody,
+        )
         # Before it is stored: a look that ends at this moment must not be taken for one that saw all.
         self._looks.miss(found)
         file_ids = await self._store.end_offer(recording_id, found)
@@ -68,28 +71,9 @@ class LateIdentification:
             log.info("reference %d may name %d files", recording_id, len(file_ids))
             await self._request(file_ids, [])
 
-    async def _found(self, recording_id: int, unknown: list[int]) -> list[int]:
-        try:
-            found = await self._sharing(recording_id, unknown) if unknown else []
-        except IndexDamaged as error:
-            log.warning("offering reference %d: %s; building the index anew", recording_id, error)
-            self._index.drop_damaged()
-            raise
-        except CodecError as error:
-            log.warning("reference %d names nobody: %s", recording_id, error)
-            return []
-        except (WorkerDied, MemoryError):
-            self._deaths[recording_id] += 1
-            if self._deaths[recording_id] < _MOST_ATTEMPTS:
-                raise
-            log.exception("reference %d is offered no more: given up", recording_id)
-            found = []
-        self._deaths.pop(recording_id, None)
-        return found
-
     async def _sharing(self, recording_id: int, unknown: list[int]) -> list[int]:
         """Return the unknown sounds that have a passage of the reference."""
-        stored = await self._recordings.constellations([recording_id])
+        stored = await self._recordings.constellations([recording_id]) if unknown else []
         if not stored:
             return []
         constellation = stored[0][1]

@@ -1,6 +1,9 @@
 """What a person decides: accept, reject, or name a file."""
 
 import os
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +12,32 @@ from daemon.config_options import Tagging
 from daemon.identify import Request
 from daemon.journal import Journal
 from daemon.library import shown
-from daemon.name_writer import NameWriter
+from daemon.name_writer import BY_A_PERSON, NameWriter
 from daemon.review_errors import NoSuchCandidate, NoSuchFile, NothingProposed, NotWritten
-from daemon.review_rows import ListedFile, Proposal, UnknownFile
+from daemon.review_rows import Doubt, ListedFile, Proposal, UnknownFile
 from daemon.review_store import ReviewStore
 from daemon.tag_fields import TagFields
 from daemon.tagging import Refused, TaggingService, Unchanged
+
+_NAMING_FIELDS = ("title", "artist", "album")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What came of naming a file by hand."""
+
+    change: Change | None
+    """None: the file said all that already."""
+    derived: tuple[int, ...]
+    """Changes to other files whose tags came from this one while it was called otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A change whose source says otherwise now."""
+
+    change: Change
+    doubts: tuple[Doubt, ...]
 
 
 class ReviewService:
@@ -68,13 +91,13 @@ class ReviewService:
         NoSuchFile, NothingProposed, NoSuchCandidate
         NotWritten : the sentence says why
         """
-        file, proposal = await self._proposed(file_id)
-        self._check_writes(file)
-        chosen = _chosen(file_id, proposal, candidate)
-        result = await self._writer.write(file, proposal, chosen, cause="accepted")
+        async with AsyncExitStack() as stack:
+            file, proposal = await self._proposed_in_turn(file_id, stack)
+            self._check_writes(file)
+            chosen = _chosen(file_id, proposal, candidate)
+            result = await self._writer.write(file, proposal, chosen, cause="accepted", by_person=True)
         change = _written(result)
-        if change is not None:
-            await self._confirm(change)
+        await self._confirm(file_id)
         return change
 
     async def accept_all(self, *, above: float) -> list[int]:
@@ -103,64 +126,75 @@ class ReviewService:
         ------
         NoSuchFile, NothingProposed, NoSuchCandidate
         """
-        file, proposal = await self._proposed(file_id)
-        rejected = proposal.candidates if candidate is None else [_chosen(file_id, proposal, candidate)]
-        recording_ids = sorted({recording for each in rejected for recording in each["recordings"]})
-        file_ids = await self._store.reject(file.recording_id, recording_ids)
+        async with AsyncExitStack() as stack:
+            file, proposal = await self._proposed_in_turn(file_id, stack)
+            rejected = proposal.candidates if candidate is None else [_chosen(file_id, proposal, candidate)]
+            file_ids = await self._store.reject(file.recording_id, rejected)
         await self._request(file_ids, [])
-        return recording_ids
+        return sorted({recording for each in rejected for recording in each["recordings"]})
 
-    async def name(self, file_id: int, fields: TagFields) -> Change | None:
+    async def name(self, file_id: int, fields: TagFields) -> Named:
         """Write what a person says, and take it for right: the file names others from then on.
-
-        Returns
-        -------
-        None if the file says all that already.
 
         Raises
         ------
         NoSuchFile
         NotWritten : the sentence says why
         """
-        file = await self.file(file_id)
+        await self.file(file_id)
         result = await self._tagging.apply(
             file_id,
             fields,
             cause="named",
             recording_id=None,
-            evidence={"reason": "a person named it"},
+            evidence={"reason": "a person named it", **BY_A_PERSON},
             mode="overwrite",
         )
         change = _written(result)
-        if change is not None:
-            await self._confirm(change)
-        else:
-            await self._confirm_latest(file)
+        await self._confirm(file_id)
         await self._store.forget_proposal_of_named(file_id)
-        return change
+        is_renamed = change is not None and any(
+            change.before_tags.get(each) != change.after_tags.get(each) for each in _NAMING_FIELDS
+        )
+        return Named(change, tuple(await self.derived(file_id)) if is_renamed else ())
 
-    async def _confirm_latest(self, file: ListedFile) -> None:
-        """Confirm what we wrote ourselves: a person says the same."""
-        for change in await self._journal.changes(file=(file.root, file.path), limit=1):
-            if change.status == "done":
-                await self._confirm(change)
+    async def derived(self, file_id: int) -> list[int]:
+        """Return the changes in force whose tags came from this file, latest first."""
+        return await self._store.derived_from(file_id)
 
-    async def _confirm(self, change: Change) -> None:
-        await self._journal.confirm(change.change_id)
-        if change.file_id is not None:
-            for file in await self._store.files(None, file_id=change.file_id):
-                if file.recording_id is not None:
-                    await self._request([], [file.recording_id])
+    async def doubtful(self, *, after: int, limit: int) -> list[Doubtful]:
+        """Return the next changes that no person confirmed, and whose source says otherwise now."""
+        found: list[Doubtful] = []
+        for change_id, doubts in groupby(await self._store.doubts(after=after), lambda each: each.change_id):
+            change = await self._journal.change(change_id)
+            if change is not None:
+                found.append(Doubtful(change, tuple(doubts)))
+            if len(found) == limit:
+                break
+        return found
 
-    async def _proposed(self, file_id: int) -> tuple[UnknownFile, Proposal]:
+    async def _confirm(self, file_id: int) -> None:
+        """Take what the file is called for right, and have it name others."""
+        for file in await self._store.files(None, file_id=file_id):
+            if file.recording_id is not None:
+                await self._store.confirm_name(file)
+                await self._request([], [file.recording_id])
+
+    async def _proposed_in_turn(self, file_id: int, stack: AsyncExitStack) -> tuple[UnknownFile, Proposal]:
+        """Return a file and what it may be, in the turn of its sound: until the stack ends that holds."""
+        file = await self._unknown(file_id)
+        await stack.enter_async_context(self._writer.turn(file.recording_id))
+        now, proposal = await self._unknown(file_id), await self._store.proposal(file_id)
+        if proposal is None or not proposal.candidates or now.recording_id != file.recording_id:
+            raise NothingProposed(file_id)
+        return now, proposal
+
+    async def _unknown(self, file_id: int) -> UnknownFile:
         file = await self._store.file_to_identify(file_id)
         if file is None:
             await self.file(file_id)  # raises where there is none
             raise NothingProposed(file_id)
-        proposal = await self._store.proposal(file_id)
-        if proposal is None or not proposal.candidates:
-            raise NothingProposed(file_id)
-        return file, proposal
+        return file
 
     def _check_writes(self, file: UnknownFile) -> None:
         path = Path(os.fsdecode(file.place))

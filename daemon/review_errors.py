@@ -20,7 +20,10 @@ class NothingProposed(DaemonError):  # noqa: N818
         super().__init__(file_id)
 
     def __str__(self) -> str:
-        return f"Nothing is proposed for file {self.args[0]} (any more): look again, or name it by hand."
+        return (
+            f"Nothing is proposed for file {self.args[0]} (any more): look again whether it was tagged "
+            "meanwhile (`spectra undo` takes that back), or name it by hand."
+        )
 
 
 class NoSuchCandidate(DaemonError):  # noqa: N818

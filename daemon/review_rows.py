@@ -23,11 +23,18 @@ class UnknownFile:
     arrived_later: bool
     is_new: bool
     """It waits to be held against the references."""
+    is_guess: bool
+    """Its title and artist are what we wrote, and no person confirmed them."""
 
     @property
     def place(self) -> bytes:
         """Return the absolute path."""
         return self.root.rstrip(b"/") + b"/" + self.path
+
+    @property
+    def name(self) -> str:
+        """Return its name, without folders."""
+        return self.path.rpartition(b"/")[2].decode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,18 @@ class FileSource:
     mtime_ns: int
     tags: Json
     is_present: bool
+    guesses: Json
+    """What we wrote into it, unconfirmed; as `TagFields.as_json`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A field that we wrote into a file, and that its source says no more."""
+
+    change_id: int
+    field: str
+    written: str | None
+    said_now: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from daemon.identify_jobs import read_tags_of
 from daemon.review_rows import FileSource
 from daemon.review_store import ReviewStore
-from daemon.sources import Source, SourceKind, TaggedFile, trusted_part
+from daemon.sources import Source, SourceKind, TaggedFile, trusted_part, without_guesses
 from daemon.tag_fields import TagFields, clean_text
 from daemon.workers import WorkerPool
 
@@ -39,10 +39,13 @@ class SourceReader:
         rows.sort(key=lambda row: (place[row.recording_id], not row.is_present, row.file_id))
         files = {row.file_id: _file_of(row) for row in rows if row.is_present}
         read = await self._read(dict(islice(files.items(), _MOST_READ)), covers=False)
-        found = [_from_file(row, files.get(row.file_id), read.get(row.file_id)) for row in rows]
+        named = [_from_file(row, files.get(row.file_id), read.get(row.file_id)) for row in rows]
+        found = [each for each in named if each is not None]
         for recording_id, title, artist, album in await self._store.video_sources(recording_ids):
             kind = SourceKind.ALBUM_AUDIO if album else SourceKind.VIDEO
-            found.append(Source(recording_id, kind, TagFields(title=title, artist=artist, album=album)))
+            fields = trusted_part(TagFields(title=title, artist=artist, album=album), file_name="")
+            if fields.title and fields.artist:
+                found.append(Source(recording_id, kind, fields))
         return sorted(found, key=lambda each: (each.rank, place[each.recording_id]))
 
     async def with_covers(self, sources: Sequence[Source]) -> list[Source]:
@@ -50,7 +53,7 @@ class SourceReader:
         chosen = {
             each.file_id: each.file
             for each in sources[:_WITH_COVERS]
-            if each.file_id is not None and each.file is not None
+            if each.file_id is not None and each.file is not None and not each.has_our_cover
         }
         read = await self._read(chosen, covers=True)
         covers = {file_id: fields.cover for file_id, fields in read.items() if fields is not None}
@@ -73,9 +76,13 @@ def _file_of(row: FileSource) -> TaggedFile:
     return TaggedFile(Path(os.fsdecode(place)), row.size_bytes, row.mtime_ns)
 
 
-def _from_file(row: FileSource, file: TaggedFile | None, read: TagFields | None) -> Source:
+def _from_file(row: FileSource, file: TaggedFile | None, read: TagFields | None) -> Source | None:
+    """Return what a file says of itself, without what we wrote; None if that is no name."""
     name = row.path.rpartition(b"/")[2].decode(errors="replace")
     title, artist, album = (clean_text(row.tags.get(each) or "") for each in ("title", "artist", "album"))
     fields = trusted_part(read or TagFields(title=title, artist=artist, album=album), name)
+    if not (fields.title and fields.artist):
+        return None
+    fields = without_guesses(fields, row.guesses)
     kind = SourceKind.MUSICBRAINZ if fields.recording_mbid else SourceKind.TAGGED
-    return Source(row.recording_id, kind, fields, row.file_id, file)
+    return Source(row.recording_id, kind, fields, row.file_id, file, has_our_cover="cover" in row.guesses)

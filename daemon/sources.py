@@ -49,6 +49,7 @@ class Source:
     file_id: int | None = None
     file: TaggedFile | None = None
     """None: not there, or no file."""
+    has_our_cover: bool = False
 
     @property
     def rank(self) -> int:
@@ -74,6 +75,23 @@ def trusted_part(fields: TagFields, file_name: str) -> TagFields:
     return replace(fields, **empty, unreadable=frozenset())
 
 
+def without_guesses(fields: TagFields, guesses: Mapping[str, Any]) -> TagFields:
+    """Return the fields without what we wrote, as far as it still is what we wrote; the name stays.
+
+    Parameters
+    ----------
+    guesses : as `TagFields.as_json`, from JSON
+    """
+    nothing = TagFields()
+    values = fields.as_json() | {"artists": list(fields.artists)}
+    ours: dict[str, Any] = {
+        name: getattr(nothing, name)
+        for name in ("artists", "album", "recording_mbid", *_ALBUM_FIELDS)
+        if name in guesses and values.get(name) == guesses[name]
+    }
+    return replace(fields, **ours)
+
+
 def same_name(one: TagFields, other: TagFields) -> bool:
     """Tell whether two sources name the same: spelling, editions and guests aside."""
     titles, artists = (one.title, other.title), (one.artist, other.artist)
@@ -84,6 +102,18 @@ def same_name(one: TagFields, other: TagFields) -> bool:
         and bool(one_artist and other_artist)
         and (one_artist <= other_artist or other_artist <= one_artist)
     )
+
+
+def agrees(own: TagFields, other: TagFields) -> bool:
+    """Tell whether what a file says of itself, as far as it says it, is part of a name, or the name of it.
+
+    `Artist - Title (Official Video)` as the title agrees; another title does not.
+    """
+    mine, theirs = _plain_title(own.title), _plain_title(other.title)
+    if mine and not (theirs in _plain(own.title) or mine in theirs):
+        return False
+    my_words, their_words = _words(own.artist), _words(other.artist)
+    return my_words <= their_words or their_words <= my_words
 
 
 def grouped(sources: Sequence[Source]) -> list[list[Source]]:

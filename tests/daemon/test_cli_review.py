@@ -92,7 +92,9 @@ def test_a_file_is_named_by_its_path_or_number(library: Path) -> None:
     "arguments",
     [
         ("shuffle",), ("list", "1"), ("accept",), ("accept", "1", "--all"), ("reject",),
-        ("reject", "--all"), ("accept", "1", "2", "--candidate", "3"), ("accept", "--all", "--above", "2"),
+        ("reject", "--all"), ("doubtful", "1"), ("doubtful", "--all"), ("undo",), ("undo", "1", "--all"),
+        ("undo", "1", "--candidate", "3"),
+        ("accept", "1", "2", "--candidate", "3"), ("accept", "--all", "--above", "2"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused_before_anything_is_done(arguments: tuple[str, ...]) -> None:

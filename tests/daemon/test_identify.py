@@ -170,6 +170,7 @@ async def test_two_recordings_in_one_file_are_a_question_with_both(services: Ser
 async def test_references_that_contradict_each_other_are_a_question(services: Services, music: Path) -> None:
     synth.write_audio(music / "one.flac", piece(1), tags=ONE)
     synth.write_audio(music / "wrong.mp3", piece(1), tags=TWO)
+    await settle(services, music)  # before the second is known, the first one alone would name it
     bare = synth.write_audio(music / "bare.opus", piece(1))
     await settle(services, music)
     assert (said(bare), await proposals(services)) == (NOTHING, {"bare.opus": ("ambiguous", 2)})

@@ -4,7 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from daemon.sources import Source, SourceKind, grouped, merged, same_name, trusted_part
+from daemon.sources import (
+    Source,
+    SourceKind,
+    agrees,
+    grouped,
+    merged,
+    same_name,
+    trusted_part,
+    without_guesses,
+)
 from daemon.tag_fields import Cover, TagFields
 
 BASE = TagFields(title="So What", artist="Miles Davis", album="Kind of Blue")
@@ -88,6 +97,41 @@ def test_sources_that_contradict_each_other_are_groups_best_first() -> None:
     other = TagFields(title="Naima", artist="John Coltrane")
     groups = grouped([source(1, other), source(2, BASE, SourceKind.MUSICBRAINZ), source(3, other)])
     assert [[each.recording_id for each in group] for group in groups] == [[2], [1, 3]]
+
+
+@pytest.mark.parametrize(
+    ("title", "artist", "expected"),
+    [
+        (None, None, True),
+        ("So What", None, True),
+        ("SO WHAT (live)", None, True),
+        ("Miles Davis - So What (Official Video)", None, True),
+        (None, "Davis", True),
+        (None, "Miles Davis feat. John Coltrane", True),
+        ("All Blues", None, False),
+        (None, "Pink", False),
+        ("So What", "Pink", False),
+    ],
+)
+def test_what_a_file_says_itself_agrees_with_a_name_or_contradicts_it(
+    title: str | None, artist: str | None, *, expected: bool
+) -> None:
+    assert agrees(TagFields(title=title, artist=artist), BASE) is expected
+
+
+def test_what_we_wrote_is_told_apart_as_long_as_it_is_there() -> None:
+    theirs = replace(BASE, artists=("Miles Davis",), track=1, date="1959", recording_mbid=MBID)
+    ours = {
+        "title": "So What",
+        "album": "Kind of Blue",
+        "artists": ["Miles Davis"],
+        "track": 1,
+        "date": "1960",
+    }
+    left = TagFields(title="So What", artist="Miles Davis", date="1959", recording_mbid=MBID)
+    assert without_guesses(theirs, ours) == left
+    assert without_guesses(left, ours) == left
+    assert without_guesses(theirs, {}) == theirs
 
 
 def test_placeholders_are_no_fields() -> None:
