@@ -38,7 +38,7 @@ def audio_digest(path: Path, name: str) -> bytes:
         with container:
             try:
                 digests = _digests(container)
-            except ValueError as error:  # a sample format that has no array
+            except ValueError as error:  # a frame that is shorter than it says
                 raise NotTaggable(name, f"its sound can't be compared: {error}") from error
     if not any(samples for samples, _ in digests):
         raise NotTaggable(name, "no sound in it can be decoded")
@@ -95,5 +95,12 @@ def _packets(container: InputContainer, streams: list[Any]) -> Iterator[Any]:
 
 def _samples(frame: AudioFrame) -> bytes:
     """Return the samples interleaved, so that it doesn't matter how a container cuts them."""
-    array = frame.to_ndarray()
-    return array.T.tobytes() if frame.format.is_planar else np.ascontiguousarray(array).tobytes()
+    channels, sample_bytes = frame.layout.nb_channels, frame.format.bytes
+    if not frame.format.is_planar:
+        return bytes(frame.planes[0])[: frame.samples * channels * sample_bytes]
+    # Damage makes frames of many channels, of which PyAV lists more planes than there are.
+    planes = [
+        np.frombuffer(bytes(plane), np.uint8, frame.samples * sample_bytes)
+        for plane in frame.planes[:channels]
+    ]
+    return np.stack([plane.reshape(-1, sample_bytes) for plane in planes], axis=1).tobytes()

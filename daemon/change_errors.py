@@ -3,6 +3,7 @@
 TagError                       nothing was changed
     FileBusy                   another write to this file is under way
     FileNotReady               the file is not what was fingerprinted, or not there
+    NameRejected               a person said meanwhile that the file is not that recording
     NotUndoable                the change is not in force, or its file is not there
 """
 
@@ -27,6 +28,16 @@ class FileNotReady(TagError):  # noqa: N818
 
     def __str__(self) -> str:
         return f"{self.args[0]}: {self.args[1]}; nothing was written"
+
+
+class NameRejected(TagError):  # noqa: N818
+    """A person said meanwhile that the file is not that recording."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}: this name was rejected for its sound; nothing was written"
 
 
 class NotUndoable(TagError):  # noqa: N818

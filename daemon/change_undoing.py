@@ -8,10 +8,10 @@ from pathlib import Path
 from daemon.change_errors import FileBusy, FileNotReady, NotUndoable
 from daemon.change_rows import Change, FileToTag, written
 from daemon.change_writer import ChangeWriter, drop, until_stored
-from daemon.file_safety import name_of
+from daemon.file_safety import FileStamp, name_of, stamp_of
 from daemon.journal import Journal
-from daemon.safe_write import Prepared, prepare_restore
-from daemon.staging import Staged
+from daemon.leftovers import temporary_name
+from daemon.safe_write import Prepared, look, prepare_restore
 from daemon.tag_errors import EditedSince
 from daemon.tag_jobs import write_restored_copy
 from daemon.workers import WorkerPool
@@ -58,35 +58,45 @@ class Undoer:
         file = await self._file(change)
         path = file.place
         with self._writer.turn(file.file_id, name_of(path)):
-            delta = await self._journal.delta(change_id)
+            # Also where the bytes fit: a later change may have led back to what this one wrote.
+            later = await self._journal.later_than(change_id)
+            if later is not None:
+                raise NotUndoable(change_id, f"change {later} came after it; undo that first")
             try:
-                async with self._turns:
-                    staged = await asyncio.to_thread(prepare_restore, path, delta)
+                return await self._writer.see_through(file.file_id, lambda: self._restore(change, path))
             except EditedSince:
-                later = await self._journal.later_than(change_id)
-                if later is not None:
-                    raise NotUndoable(change_id, f"change {later} came after it; undo that first") from None
+                async with self._turns:
+                    stamp = await asyncio.to_thread(_stamp_if_restored, path, change)
+                if stamp is not None:
+                    return await self._note_restored(change, stamp, path)
                 if not force:
                     raise
                 return await self._force(change, file, path)
-            return await self._writer.see_through(file.file_id, lambda: self._restore(change, staged))
 
     async def _file(self, change: Change) -> FileToTag:
-        """Return the file as it is now. Raises NotUndoable."""
+        """Return the file as it is now, wherever that is. Raises NotUndoable."""
         file = None if change.file_id is None else await self._journal.file(change.file_id)
+        if file is not None and await asyncio.to_thread(file.place.exists):
+            return file
+        if file is None or file.is_missing:
+            moved_to = await self._journal.follow(change, change.after_sha256)
+            moved = None if moved_to is None else await self._journal.file(moved_to)
+            if moved is not None:
+                return moved
         if file is None:
             raise NotUndoable(change.change_id, "its file is not known any more, it was deleted or replaced")
-        path = file.place
-        if not await asyncio.to_thread(path.exists):
-            raise NotUndoable(
-                change.change_id,
-                f"{name_of(path)} is not there; bring it back, or mount its folder, then try again",
-            )
-        return file
+        raise NotUndoable(
+            change.change_id,
+            f"{name_of(file.place)} is not there; bring it back, or mount its folder, then try again",
+        )
 
-    async def _restore(self, change: Change, staged: Staged) -> Undone:
-        """Put the old bytes in place; whatever happens, the staged copy is gone."""
+    async def _restore(self, change: Change, path: Path) -> Undone:
+        """Put the old bytes in place; whatever happens, the staged copy is gone. Raises EditedSince."""
         change_id = change.change_id
+        delta = await self._journal.delta(change_id)
+        name = temporary_name(self._writer.run)
+        async with self._turns:
+            staged = await asyncio.to_thread(prepare_restore, path, delta, temporary_name=name)
         try:
             begun = await self._journal.begin_undo(change_id)
         except BaseException:
@@ -103,9 +113,24 @@ class Undoer:
         log.info("change %d: undone, %s is as it was", change_id, name_of(staged.path))
         return await self._answer(change_id, None, lost)
 
+    async def _note_restored(self, change: Change, stamp: FileStamp, path: Path) -> Undone:
+        """Note that somebody has put the old bytes back."""
+        change_id = change.change_id
+        if not await self._journal.begin_undo(change_id):
+            raise FileBusy(name_of(path))
+        now = written(stamp, change.before_sha256, change.before_tags, name_of(path))
+        lost = await until_stored(lambda: self._journal.undone(change_id, now))
+        log.info("change %d: undone, %s was as before already", change_id, name_of(path))
+        return await self._answer(change_id, None, lost)
+
     async def _force(self, change: Change, file: FileToTag, path: Path) -> Undone:
         """Write the old fields over what somebody edited, as a change of its own."""
-        prepared = await self._workers.run(write_restored_copy, path, change.before_tags, change.after_tags)
+        prepared = await self._writer.copied(
+            path,
+            lambda name: self._workers.run(
+                write_restored_copy, path, change.before_tags, change.after_tags, name
+            ),
+        )
         if prepared is None:
             raise NotUndoable(change.change_id, f"{name_of(path)} says already what it said before")
         if prepared.audio_md5 != change.audio_md5:
@@ -140,3 +165,10 @@ class Undoer:
             raise FileNotReady(f"change {change_id}", "is gone from the journal")
         derived = () if lost is None else tuple(await self._journal.derived_from(lost))
         return Undone(change, restored, derived)
+
+
+def _stamp_if_restored(path: Path, change: Change) -> FileStamp | None:
+    """Return the stamp of a file that is what it was before a change. Raises OSError."""
+    stamp = stamp_of(path.lstat())  # before its content is read: a later change then shows
+    is_restored = look(path, change.before_sha256, change.after_sha256) == "before"
+    return stamp if is_restored else None

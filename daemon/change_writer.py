@@ -4,15 +4,18 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
 
 from daemon.change_errors import FileBusy
+from daemon.errors import WorkerDied
 from daemon.file_safety import FileStamp, stamp_of
+from daemon.leftovers import new_run, temporary_name
 from daemon.own_writes import OwnWrites
 from daemon.safe_write import look
-from daemon.staging import Staged, commit, discard
+from daemon.staging import Staged, commit
 from daemon.tag_errors import TagError
 from daemon.tasks import end_tasks
 
@@ -30,6 +33,8 @@ class ChangeWriter:
 
     def __init__(self, own_writes: OwnWrites) -> None:
         self._own_writes = own_writes
+        self.run = new_run()
+        """Its copies have it in their names: a sweep spares them."""
         self._busy: set[int] = set()
         self._writes: dict[asyncio.Task[Any], int] = {}
 
@@ -47,6 +52,15 @@ class ChangeWriter:
             yield
         finally:
             self._busy.discard(file_id)
+
+    async def copied(self, path: Path, copy: Callable[[str], Awaitable[T]]) -> T:
+        """Have a worker make a copy beside a file, of the name that it is given; a killed one leaves none."""
+        name = temporary_name(self.run)
+        try:
+            return await copy(name)
+        except (WorkerDied, asyncio.CancelledError):
+            await _delete(path.with_name(name))
+            raise
 
     async def see_through(self, file_id: int, work: Callable[[], Awaitable[T]]) -> T:
         """Do what must not be cut short when who asked for it is cancelled; scans leave the file alone."""
@@ -93,10 +107,7 @@ class ChangeWriter:
 
 async def drop(staged: Staged) -> None:
     """Delete a staged copy; one that can't be deleted is swept at the next start."""
-    try:
-        await asyncio.to_thread(discard, staged)
-    except OSError as error:
-        log.warning("%s can't be deleted: %s", staged.temporary, error.strerror or error)
+    await _delete(staged.temporary)
 
 
 async def until_stored(store: Callable[[], Awaitable[T]]) -> T:
@@ -107,6 +118,13 @@ async def until_stored(store: Callable[[], Awaitable[T]]) -> T:
         except psycopg.OperationalError as error:
             log.warning("the journal can't be written, trying again: %s", str(error).strip())
             await asyncio.sleep(_STORE_RETRY_S)
+
+
+async def _delete(temporary: Path) -> None:
+    try:
+        await asyncio.to_thread(temporary.unlink, missing_ok=True)
+    except OSError as error:
+        log.warning("%s can't be deleted: %s", temporary, error.strerror or error)
 
 
 def _stamp_if_there(staged: Staged) -> FileStamp | None:

@@ -47,9 +47,9 @@ def parse_since(text: str, now: datetime) -> datetime:
     ------
     typer.BadParameter : it means none
     """
-    if age := _AGE.fullmatch(text.strip()):
-        return now - int(age[1]) * _UNITS[age[2]]
     try:
+        if age := _AGE.fullmatch(text.strip()):
+            return now - int(age[1]) * _UNITS[age[2]]
         return datetime.fromisoformat(text.strip()).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter("a time looks like 2h, 3d, 2026-01-31 or '2026-01-31 18:00'") from error
@@ -77,8 +77,8 @@ async def show_history(client: Client, file: Path, *, as_json: bool) -> bool:
                 str(change["change_id"]),
                 f"{when:%Y-%m-%d %H:%M}",
                 change["status"],
-                change["cause"],
-                escape(_what(change)),
+                change["cause"] + (", confirmed" if change["confirmed_at"] else ""),
+                escape(_what(change) + _whence(change)),
             )
         print_table(table)
     return bool(changes)
@@ -167,6 +167,21 @@ def _what(change: dict[str, Any]) -> str:
             told.append(f"{name.replace('_', ' ')}: {_value(after.get(name))}{was}")
     error = f"; {change['error']}" if change["error"] else ""
     return ", ".join(told) + error
+
+
+def _whence(change: dict[str, Any]) -> str:
+    """Return from where the fields came that were written, and why."""
+    fields_of: dict[str, list[str]] = {}
+    for name, source in change["evidence"].get("sources", {}).items():
+        if change["before"].get(name) != change["after"].get(name):
+            whence = source["kind"] if source["path"] is None else f"{source['path']} ({source['kind']})"
+            fields_of.setdefault(whence, []).append(name.replace("_", " "))
+    told = [
+        whence if len(fields_of) == 1 else f"{', '.join(names)} from {whence}"
+        for whence, names in fields_of.items()
+    ]
+    reason = change["evidence"].get("reason")
+    return (f"; from {'; '.join(told)}" if told else "") + (f"; {reason}" if reason else "")
 
 
 def _value(value: object) -> str:

@@ -1,11 +1,9 @@
 """Tell whether a file may be replaced: what it is, who writes it, and what would be lost."""
 
 import errno
-import fcntl
 import os
-import signal
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,6 @@ from typing import BinaryIO
 from daemon.tag_errors import (
     AttributesNotKept,
     FileChanged,
-    InUse,
     LinkRefused,
     NoSpace,
     NotQuiet,
@@ -101,7 +98,7 @@ def check_replaceable(path: Path, file: BinaryIO, *, now_s: float, quiet_s: floa
         raise ReadOnly(name, "its permissions don't allow writing")
     if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
         raise ReadOnly(name, "its folder's permissions don't allow new files")
-    wait_s = _wait_s(status, now_s, quiet_s)
+    wait_s = quiet_wait_s(status, now_s, quiet_s)
     if wait_s > 0:
         raise NotQuiet(name, wait_s)
 
@@ -130,29 +127,12 @@ def check_space(path: Path, needed_bytes: int) -> None:
         raise NoSpace(name_of(path), needed_bytes + SPARE_BYTES, free_bytes)
 
 
-@contextmanager
-def unwritten(path: Path, file: BinaryIO) -> Iterator[Callable[[], None]]:
-    """Hold a lease on an open file: nobody has it open for writing, and who wants to must wait.
-
-    Yields a check that nobody began to wait. Where the kernel knows no leases (network file systems), or we
-    may have none (another's file), nothing can be told.
-
-    Raises
-    ------
-    InUse : a process has it open for writing; the check: one wants to
-    """
-    number = file.fileno()
-    has_lease = _take_lease(path, number)
-
-    def check() -> None:
-        if has_lease and fcntl.fcntl(number, fcntl.F_GETLEASE) != fcntl.F_RDLCK:
-            raise InUse(name_of(path))
-
-    try:
-        yield check
-    finally:
-        if has_lease:
-            fcntl.fcntl(number, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+def quiet_wait_s(status: os.stat_result, now_s: float, quiet_s: float) -> float:
+    """Return how long a file must still be left alone; an mtime in the future is a wrong date, no change."""
+    changed_s = [status.st_ctime_ns / 1e9]
+    if status.st_mtime_ns / 1e9 <= now_s:
+        changed_s.append(status.st_mtime_ns / 1e9)
+    return quiet_s - (now_s - max(changed_s)) if quiet_s > 0 else 0.0
 
 
 def keep_attributes(path: Path, file: BinaryIO, copy: int) -> None:
@@ -187,26 +167,6 @@ def keep_attributes(path: Path, file: BinaryIO, copy: int) -> None:
     ]
     if lost:
         raise AttributesNotKept(name_of(path), ", ".join(lost), reason)
-
-
-def _take_lease(path: Path, number: int) -> bool:
-    try:
-        # Not SIGIO, the default for who breaks a lease: it would end the process. This one is ignored.
-        fcntl.fcntl(number, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(number, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-    except OSError as error:
-        if error.errno in (errno.EAGAIN, errno.ETXTBSY):
-            raise InUse(name_of(path)) from error
-        return False
-    return True
-
-
-def _wait_s(status: os.stat_result, now_s: float, quiet_s: float) -> float:
-    """Return how long a file must still be left alone; an mtime in the future is a wrong date, no change."""
-    changed_s = [status.st_ctime_ns / 1e9]
-    if status.st_mtime_ns / 1e9 <= now_s:
-        changed_s.append(status.st_mtime_ns / 1e9)
-    return quiet_s - (now_s - max(changed_s)) if quiet_s > 0 else 0.0
 
 
 def _copy_xattrs(source: int, copy: int) -> None:

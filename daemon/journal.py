@@ -9,8 +9,10 @@ from psycopg.errors import UniqueViolation
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
+from daemon.change_errors import NameRejected
 from daemon.change_rows import Cause, Change, FileToTag, Json, Written
 from daemon.db import Connection, Database
+from daemon.file_safety import name_of
 from daemon.safe_write import Prepared
 from daemon.scan import bigint
 
@@ -38,8 +40,17 @@ class Journal:
     async def begin(
         self, file: FileToTag, prepared: Prepared, *, cause: Cause, recording_id: int | None, evidence: Json
     ) -> int | None:
-        """Note what is about to be written; None if another write to this file is under way."""
+        """Note what is about to be written; None if another write to this file is under way.
+
+        Raises
+        ------
+        NameRejected : a person said meanwhile that it is wrong
+        """
+        about = {"file_id": file.file_id, "recording_id": recording_id}
         async with self._cursor() as cursor:
+            await self._one("lock_file", about, cursor)
+            if await self._one("is_rejected", about, cursor):
+                raise NameRejected(name_of(file.place))
             return await self._one(
                 "begin_change",
                 {
@@ -75,8 +86,7 @@ class Journal:
                 return None
             file_id, undoes = row
             if undoes is not None:
-                await self._one("change_undone", {"change_id": undoes, "status": "done"}, cursor)
-                await cursor.execute(self._database.queries["reject_undone"], {"change_id": undoes})
+                await self._end(cursor, undoes, status="done")
             return await self._note_file(cursor, file_id, now)
 
     async def abandon(self, change_id: int, reason: str) -> None:
@@ -94,15 +104,16 @@ class Journal:
     async def undone(self, change_id: int, now: Written) -> int | None:
         """Note that a change is undone, what its file is now, and that it was wrong, together.
 
+        What that change itself had undone is in force again.
+
         Returns
         -------
         The file's recording if that stopped to be a reference.
         """
         async with self._cursor() as cursor:
-            file_id = await self._one("change_undone", {"change_id": change_id, "status": "undoing"}, cursor)
+            file_id = await self._end(cursor, change_id, status="undoing")
             if file_id is None:
                 return None
-            await cursor.execute(self._database.queries["reject_undone"], {"change_id": change_id})
             return await self._note_file(cursor, file_id, now)
 
     async def keep(self, change_id: int, reason: str) -> None:
@@ -164,12 +175,45 @@ class Journal:
         async with self._cursor() as cursor:
             return await self._one("later_change", {"change_id": change_id}, cursor)
 
+    async def may_turn_up(self, change_id: int) -> bool:
+        """Tell whether scans have still to say what became of a change's file."""
+        async with self._cursor() as cursor:
+            return bool(await self._one("may_turn_up", {"change_id": change_id}, cursor))
+
+    async def follow(self, change: Change, sha256: bytes) -> int | None:
+        """Give a missing file's history to a new one that has its content: it was moved.
+
+        Returns
+        -------
+        That file; None if there is none.
+        """
+        async with self._cursor() as cursor:
+            file_id = await self._one("moved_here", {"content_hash": sha256}, cursor)
+            if file_id is not None:
+                about = {"change_id": change.change_id, "file_id": file_id}
+                await cursor.execute(self._database.queries["move_history"], about)
+            return file_id
+
     async def delta(self, change_id: int) -> bytes:
         """Return what makes the old file of the new one."""
         async with self._cursor() as cursor:
             await cursor.execute(self._database.queries["change_delta"], {"change_id": change_id})
             row = await cursor.fetchone()
             return b"" if row is None else bytes(row[0])
+
+    async def _end(self, cursor: AsyncCursor[TupleRow], change_id: int, *, status: str) -> int | None:
+        """Note that a change in this status is undone, and was wrong; return its file, if there is one."""
+        about = {"change_id": change_id, "status": status}
+        await cursor.execute(self._database.queries["change_undone"], about)
+        row = await cursor.fetchone()
+        if row is None:
+            return None
+        file_id: int | None
+        file_id, undoes = row
+        await cursor.execute(self._database.queries["reject_undone"], about)
+        if undoes is not None:
+            await cursor.execute(self._database.queries["change_redone"], {"change_id": undoes})
+        return file_id
 
     async def _note_file(self, cursor: AsyncCursor[TupleRow], file_id: int, now: Written) -> int | None:
         """Make the file's row what the file is; return its recording if that stopped to be a reference."""

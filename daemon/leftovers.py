@@ -5,10 +5,12 @@ import re
 import secrets
 import stat
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 _NAME = re.compile(r"\.spectra-([0-9a-f]{16})([0-9a-f]{8})\.tmp")
+_TOKEN_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +22,14 @@ class Swept:
     """With the reason; also folders that could not be listed."""
 
 
-def temporary_name() -> str:
+def new_run() -> str:
+    """Return what tells the copies of one run from those of others."""
+    return secrets.token_hex(4)
+
+
+def temporary_name(run: str = "") -> str:
     """Return a new name: hidden from scans and media servers, with a checksum that no chance gives."""
-    token = secrets.token_hex(8)
+    token = run + secrets.token_hex(_TOKEN_DIGITS // 2)[len(run) :]
     return f".spectra-{token}{zlib.crc32(token.encode()):08x}.tmp"
 
 
@@ -32,10 +39,13 @@ def is_leftover_name(name: str) -> bool:
     return found is not None and int(found[2], 16) == zlib.crc32(found[1].encode())
 
 
-def sweep(root: Path) -> Swept:
-    """Delete the temporary copies below a folder; only when no tagging runs: before the first of a start.
+def sweep(
+    root: Path, *, spared_run: str | None = None, cancelled: Callable[[], bool] = lambda: False
+) -> Swept:
+    """Delete the temporary copies below a folder, but those of one run: it may be writing them.
 
-    Links are not followed, and what is no regular file with a single name is left alone.
+    Links are not followed, and what is no regular file with a single name is left alone. `cancelled` is asked
+    before every folder.
     """
     removed: list[Path] = []
     failed: list[tuple[Path, str]] = []
@@ -44,7 +54,11 @@ def sweep(root: Path) -> Swept:
         failed.append((Path(os.fsdecode(error.filename)), error.strerror or str(error)))
 
     for folder, _, names in os.walk(root, onerror=note):
-        for name in filter(is_leftover_name, names):
+        if cancelled():
+            break
+        for name in names:
+            if not is_leftover_name(name) or (spared_run and name.startswith(f".spectra-{spared_run}")):
+                continue
             path = Path(folder, name)
             try:
                 if _is_ours(path.lstat()):

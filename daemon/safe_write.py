@@ -6,12 +6,14 @@ prepare -> journal -> commit: killed anywhere, the file is the old one or the ne
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from daemon.audio_digest import audio_digest
+from daemon.file_lease import unwritten
 from daemon.file_safety import (
     FileStamp,
     check_replaceable,
@@ -21,7 +23,6 @@ from daemon.file_safety import (
     opened,
     refusing,
     stamp_of,
-    unwritten,
 )
 from daemon.staging import (
     QUIET_S,
@@ -34,7 +35,7 @@ from daemon.staging import (
     temporary_beside,
     write_parts,
 )
-from daemon.tag_errors import DeltaDamaged, EditedSince, FileChanged, VerificationFailed
+from daemon.tag_errors import DeltaDamaged, EditedSince, FileChanged, NotTaggable, VerificationFailed
 from daemon.tag_fields import LARGEST_COVER_BYTES, Mode, TagFields, changed, merged
 from daemon.tag_files import Kind, kind_of, read_fields, read_others, write_fields
 from daemon.tag_regions import DELTA_LIMIT_BYTES, make_delta, read_head, rebuild
@@ -62,11 +63,16 @@ def prepare(
     clock: Callable[[], float] = time.time,
     quiet_s: float = QUIET_S,
     delta_limit_bytes: int = DELTA_LIMIT_BYTES,
+    temporary_name: str | None = None,
 ) -> Prepared | None:
     """Make a tagged copy beside the file, and check it; None if the file says all that already.
 
     The copy reopens and says what it should, everything else it says is unchanged, it sounds the same, it has
     the file's attributes, and the delta leads back. Whatever is raised, no copy is left.
+
+    Parameters
+    ----------
+    temporary_name : of the copy, for who has to delete it if this process is killed
 
     Raises
     ------
@@ -76,7 +82,7 @@ def prepare(
     name = name_of(path)
     with refusing(path), opened(path) as file:
         check_replaceable(path, file, now_s=clock(), quiet_s=quiet_s)
-        with unwritten(path, file):
+        with unwritten(path, file, now_s=clock(), quiet_s=quiet_s):
             pass
         status = os.fstat(file.fileno())
         kind = kind_of(path)
@@ -84,10 +90,11 @@ def prepare(
         if not changed(old, merged(old, given, name, mode)):
             return None
         check_space(path, status.st_size + 2 * LARGEST_COVER_BYTES)
-        with temporary_beside(path) as temporary:
+        with temporary_beside(path, temporary_name) as temporary:
             before_sha256 = write_parts(temporary, parts_of(file))
-            audio_md5 = audio_digest(temporary, name)
-            old, new = _tag(temporary, kind, given, name=name, mode=mode)
+            with _speaking_of(name):
+                audio_md5 = audio_digest(temporary, name)
+                old, new = _tag(temporary, kind, given, name=name, mode=mode)
             if audio_digest(temporary, name) != audio_md5:
                 raise VerificationFailed(name, "it sounds different")
             with temporary.open("rb") as tagged:
@@ -110,7 +117,12 @@ def prepare(
 
 
 def prepare_restore(
-    path: Path, delta: bytes, *, clock: Callable[[], float] = time.time, quiet_s: float = 0.0
+    path: Path,
+    delta: bytes,
+    *,
+    clock: Callable[[], float] = time.time,
+    quiet_s: float = 0.0,
+    temporary_name: str | None = None,
 ) -> Staged:
     """Make the old file beside the new one. Without a quiet time: that it is what was written is checked.
 
@@ -126,7 +138,7 @@ def prepare_restore(
         if status.st_size != head.tagged_bytes or sha256_of(file) != head.tagged_sha256:
             raise EditedSince(name_of(path))
         check_space(path, head.original_bytes)
-        with temporary_beside(path) as temporary:
+        with temporary_beside(path, temporary_name) as temporary:
             before_sha256 = write_parts(temporary, rebuild(delta, file))
             staged = finish(path, file, temporary)
             check_same(path, file, stamp_of(status), status.st_ctime_ns)
@@ -163,6 +175,15 @@ def look(
     except (FileNotFoundError, NotADirectoryError):
         return "missing"
     return "before" if found == before_sha256 else "after" if found == after_sha256 else "other"
+
+
+@contextmanager
+def _speaking_of(name: str) -> Iterator[None]:
+    """Have a refusal name the file, not its copy."""
+    try:
+        yield
+    except NotTaggable as error:
+        raise NotTaggable(name, error.args[1]) from error
 
 
 def _tag(copy: Path, kind: Kind, given: TagFields, *, name: str, mode: Mode) -> tuple[TagFields, TagFields]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from daemon.file_lease import unwritten
 from daemon.file_safety import (
     FileStamp,
     check_replaceable,
@@ -23,7 +24,6 @@ from daemon.file_safety import (
     opened,
     refusing,
     stamp_of,
-    unwritten,
 )
 from daemon.leftovers import temporary_name
 from daemon.tag_errors import FileChanged
@@ -63,7 +63,7 @@ def commit(staged: Staged, *, clock: Callable[[], float] = time.time, quiet_s: f
     path = staged.path
     with refusing(path), opened(path) as file:
         check_replaceable(path, file, now_s=clock(), quiet_s=quiet_s)
-        with unwritten(path, file) as check_unwritten:
+        with unwritten(path, file, now_s=clock(), quiet_s=quiet_s) as check_unwritten:
             now = _touch(staged)
             check_same(path, file, staged.found, staged.found_ctime_ns)
             check_unwritten()
@@ -78,9 +78,9 @@ def discard(staged: Staged) -> None:
 
 
 @contextmanager
-def temporary_beside(path: Path) -> Iterator[Path]:
-    """Make a temporary file that is deleted if anything goes wrong."""
-    temporary = path.parent / temporary_name()
+def temporary_beside(path: Path, name: str | None) -> Iterator[Path]:
+    """Make a temporary file (of this name) that is deleted if anything goes wrong."""
+    temporary = path.parent / (name or temporary_name())
     os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
     try:
         yield temporary

@@ -114,11 +114,12 @@ class InUse(FileRefused):
 class NotQuiet(FileRefused):
     """The file changed a moment ago: whoever writes it may not be done."""
 
-    def __init__(self, name: str, wait_s: float) -> None:
-        super().__init__(name, wait_s)
+    def __init__(self, name: str, wait_s: float, because: str = "") -> None:
+        super().__init__(name, wait_s, because)
 
     def __str__(self) -> str:
-        return f"{self.args[0]}: changed a moment ago; try again in {self.args[1]:.0f} s"
+        name, wait_s, because = self.args
+        return f"{name}: changed a moment ago{because and f', and {because}'}; try again in {wait_s:.0f} s"
 
 
 class FileChanged(FileRefused):

@@ -61,7 +61,8 @@ class TagFields:
         if self.cover:
             digest = hashlib.sha256(self.cover.content).hexdigest()
             size_bytes = len(self.cover.content)
-            values["cover"] = {"mime": self.cover.mime, "size_bytes": size_bytes, "sha256": digest}
+            mime = clean_text(self.cover.mime) or ""  # a FLAC's may hold anything
+            values["cover"] = {"mime": mime, "size_bytes": size_bytes, "sha256": digest}
         if self.unreadable:
             values["unreadable"] = sorted(self.unreadable)
         return values

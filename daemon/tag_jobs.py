@@ -10,13 +10,15 @@ from daemon.tag_fields import Cover, Mode, TagFields
 from daemon.tag_files import kind_of, read_fields
 
 
-def write_tagged_copy(path: Path, given: TagFields, mode: Mode, quiet_s: float) -> Prepared | None:
-    """Make a tagged copy beside a file; as `prepare`."""
-    return prepare(path, given, mode=mode, quiet_s=quiet_s)
+def write_tagged_copy(
+    path: Path, given: TagFields, mode: Mode, quiet_s: float, temporary_name: str
+) -> Prepared | None:
+    """Make a tagged copy of this name beside a file; as `prepare`."""
+    return prepare(path, given, mode=mode, quiet_s=quiet_s, temporary_name=temporary_name)
 
 
 def write_restored_copy(
-    path: Path, before: Mapping[str, object], after: Mapping[str, object]
+    path: Path, before: Mapping[str, object], after: Mapping[str, object], temporary_name: str
 ) -> Prepared | None:
     """Make a copy that says what the file said before a change, whatever it says now; as `prepare`.
 
@@ -28,7 +30,7 @@ def write_restored_copy(
     cover = read_fields(path, kind_of(path)).fields.cover
     is_ours = "cover" not in before and cover is not None and _digest(cover) == after.get("cover")
     target = replace(fields_of(before), cover=None if is_ours else cover)
-    return prepare(path, target, mode="exact", quiet_s=0.0)
+    return prepare(path, target, mode="exact", quiet_s=0.0, temporary_name=temporary_name)
 
 
 def fields_of(values: Mapping[str, object]) -> TagFields:

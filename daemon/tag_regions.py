@@ -21,7 +21,8 @@ from daemon.delta_match import Bytes, find_runs
 from daemon.tag_errors import DeltaDamaged, DeltaTooLarge
 
 DELTA_LIMIT_BYTES = 64 << 20
-"""A delta is kept in PostgreSQL for as long as it can be undone; usual ones have a few kB."""
+"""A delta is kept in PostgreSQL for ever: an undo must work after years. 0.1 to 2.5 kB are usual (4 minutes
+of any format, a cover embedded), 50 MB for 20,000 files; only pictures that are replaced take more."""
 _MAGIC = b"SPTR"
 _VERSION = 1
 _HEAD = struct.Struct("<4sBQ32sQ32sQQ")

@@ -59,17 +59,18 @@ class TaggingService:
     async def stop(self) -> None:
         """See through what is being written."""
         await self._writer.stop()
-        await self._settler.swept()
+        await self._settler.stop()
 
     async def recover(self) -> None:
         """Settle what a killed run, or a lost connection, left open; before the first scan, and now and then.
 
-        A change whose root is offline is left for later. Raises psycopg.Error.
+        A change whose root is offline or does not answer is left for later, and one whose file may have been
+        moved until the scans say where to. Raises psycopg.Error.
         """
         await self._settler.settle()
 
     def sweep(self, roots: list[Path]) -> None:
-        """Begin to delete what killed runs left beside files; nothing is written before that is done."""
+        """Begin to delete what killed runs left beside files."""
         self._settler.sweep(roots)
 
     async def apply(
@@ -111,7 +112,6 @@ class TaggingService:
         ------
         psycopg.Error : the database is away; nothing was undone
         """
-        await self._settler.swept()
         try:
             return await self._undoer.undo(change_id, force=force)
         except (TagError, OSError, WorkerDied, MemoryError) as error:
@@ -127,14 +127,16 @@ class TaggingService:
         evidence: Json,
         mode: Mode,
     ) -> Change | Unchanged:
-        await self._settler.swept()
         file = await self._journal.file(file_id)
         if file is None:
             raise FileNotReady(f"file {file_id}", "is not known any more")
         path = file.place
         _check_ready(file, path)
         with self._writer.turn(file_id, name_of(path)):
-            prepared = await self._workers.run(write_tagged_copy, path, fields, mode, self._quiet_s)
+            prepared = await self._writer.copied(
+                path,
+                lambda name: self._workers.run(write_tagged_copy, path, fields, mode, self._quiet_s, name),
+            )
             if prepared is None:
                 return Unchanged()
             if not _is_known(file, prepared):

@@ -145,6 +145,7 @@ class _Slot:
                     self._executor.submit(os.getpid).result(timeout=_START_S)
                 except TimeoutError as error:
                     raise BrokenProcessPool("the process does not start") from error
+                _leave_answering_to_process(self._executor)
             self._jobs_done += 1
             return self._executor
 
@@ -162,6 +163,16 @@ def _new_executor(limits: WorkerLimits) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
     return ProcessPoolExecutor(1, mp_context=context, initializer=_set_limits, initargs=(limits,))
+
+
+def _leave_answering_to_process(executor: ProcessPoolExecutor) -> None:
+    """Close our own copy of the end of the pipe through which the process answers.
+
+    While it is open, half an answer of a killed process never ends: its reader, and `shutdown`, wait forever.
+    """
+    writer = getattr(getattr(executor, "_result_queue", None), "_writer", None)
+    if writer is not None:
+        writer.close()
 
 
 def _set_limits(limits: WorkerLimits) -> None:

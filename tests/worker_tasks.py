@@ -1,8 +1,10 @@
 """What tests let worker processes do; a module of its own, so that those can import it."""
 
 import contextlib
+import inspect
 import os
 import signal
+import struct
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,6 +35,16 @@ def eat_memory(size_bytes: int) -> int:
 def die() -> None:
     """Be killed."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_while_answering() -> None:
+    """Be killed in the middle of sending a result."""
+    frame = inspect.currentframe()
+    while frame is not None and "result_queue" not in frame.f_locals:
+        frame = frame.f_back
+    assert frame is not None
+    os.write(frame.f_locals["result_queue"]._writer.fileno(), struct.pack("!i", 1_000) + b"half a result")
+    die()
 
 
 def raise_too_long() -> NoReturn:

@@ -7,6 +7,15 @@ WHERE file_id = %(file_id)s
 -- name: file_at
 SELECT file_id FROM files JOIN libraries USING (library_id) WHERE root = %(root)s AND path = %(path)s
 
+-- name: lock_file
+-- A rejection locks it too: what is rejected by now is seen by the next statement.
+SELECT file_id FROM files WHERE file_id = %(file_id)s FOR SHARE
+
+-- name: is_rejected
+SELECT EXISTS (
+    SELECT FROM rejections JOIN files ON files.recording_id = file_recording_id
+    WHERE file_id = %(file_id)s AND rejections.recording_id = %(recording_id)s)
+
 -- name: begin_change
 INSERT INTO changes (file_id, root, path, cause, recording_id, before_sha256, after_sha256, audio_md5, delta,
                      before_tags, after_tags, evidence)
@@ -16,7 +25,9 @@ ON CONFLICT DO NOTHING
 RETURNING change_id
 
 -- name: change_done
-UPDATE changes SET status = 'done', error = NULL, ended_at = now()
+UPDATE changes
+SET status = 'done', error = NULL, ended_at = now(),
+    confirmed_at = CASE WHEN evidence ->> 'decided_by' = 'a person' THEN now() END
 WHERE change_id = %(change_id)s AND status = 'prepared'
 RETURNING file_id, (evidence ->> 'undoes')::bigint
 
@@ -32,7 +43,12 @@ RETURNING change_id
 -- name: change_undone
 UPDATE changes SET status = 'undone', error = NULL, confirmed_at = NULL, ended_at = now()
 WHERE change_id = %(change_id)s AND status = %(status)s
-RETURNING file_id
+RETURNING file_id, (evidence ->> 'undoes')::bigint
+
+-- name: change_redone
+-- What undid it is undone: its tags are in the file again.
+UPDATE changes SET status = 'done', ended_at = now()
+WHERE change_id = %(change_id)s AND status = 'undone'
 
 -- name: undo_failed
 UPDATE changes SET status = 'done', error = %(error)s, ended_at = now()
@@ -49,10 +65,24 @@ RETURNING recording_id
 SELECT is_reference FROM recordings WHERE recording_id = %(recording_id)s
 
 -- name: reject_undone
-INSERT INTO rejections (file_recording_id, recording_id)
-SELECT files.recording_id, changes.recording_id FROM changes JOIN files USING (file_id)
-WHERE change_id = %(change_id)s AND files.recording_id IS NOT NULL AND changes.recording_id IS NOT NULL
-ON CONFLICT DO NOTHING
+-- Where the source was corrected meanwhile, only the name it had then was wrong: the file is looked at anew.
+WITH undone AS (
+    SELECT file_id, files.recording_id AS file_recording_id, changes.recording_id, after_tags,
+           EXISTS (
+               SELECT FROM unnest(ARRAY['title', 'artist']) AS field
+               JOIN files AS source ON source.file_id = (evidence #>> ARRAY['sources', field, 'file'])::bigint
+               WHERE source.recording_id = (evidence #>> ARRAY['sources', field, 'recording'])::bigint
+                 AND before_tags ->> field IS DISTINCT FROM after_tags ->> field
+                 AND source.tags ->> field IS DISTINCT FROM after_tags ->> field) AS is_corrected
+    FROM changes JOIN files USING (file_id)
+    WHERE change_id = %(change_id)s AND files.recording_id IS NOT NULL AND changes.recording_id IS NOT NULL
+), again AS (
+    UPDATE files SET identified_at = NULL FROM undone WHERE is_corrected AND files.file_id = undone.file_id
+)
+INSERT INTO rejections (file_recording_id, recording_id, title, artist)
+SELECT file_recording_id, CASE WHEN NOT is_corrected THEN recording_id END,
+       after_tags ->> 'title', after_tags ->> 'artist'
+FROM undone
 
 -- name: confirm_change
 UPDATE changes SET confirmed_at = coalesce(confirmed_at, now())
@@ -84,6 +114,27 @@ WHERE recording_id = %(recording_id)s AND status IN ('done', 'undoing') AND caus
 ORDER BY change_id DESC LIMIT %(limit)s
 
 -- name: later_change
-SELECT max(change_id) FROM changes
-WHERE file_id = (SELECT file_id FROM changes WHERE change_id = %(change_id)s)
-  AND change_id > %(change_id)s AND status = 'done' AND cause <> 'restored'
+-- A restored one undid an earlier change, and stands in the way of that kind only.
+SELECT max(later.change_id) FROM changes AS later JOIN changes AS earlier USING (file_id)
+WHERE earlier.change_id = %(change_id)s AND later.change_id > %(change_id)s AND later.status = 'done'
+  AND (later.cause <> 'restored' OR earlier.cause = 'restored')
+
+-- name: may_turn_up
+-- A change's file is not known to be gone, or what was found elsewhere is not read yet.
+SELECT EXISTS (
+    SELECT FROM changes JOIN files USING (file_id)
+    WHERE change_id = %(change_id)s AND missing_since IS NULL)
+    OR EXISTS (SELECT FROM files WHERE status = 'pending' AND missing_since IS NULL)
+
+-- name: moved_here
+-- A file without a history that has this content; of several, the first.
+SELECT file_id FROM files
+WHERE content_hash = %(content_hash)s AND status = 'indexed' AND missing_since IS NULL
+  AND NOT EXISTS (SELECT FROM changes WHERE changes.file_id = files.file_id)
+ORDER BY file_id
+LIMIT 1
+
+-- name: move_history
+UPDATE changes SET file_id = %(file_id)s
+FROM changes AS this
+WHERE this.change_id = %(change_id)s AND (changes.change_id = this.change_id OR changes.file_id = this.file_id)

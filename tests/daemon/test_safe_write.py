@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from synth import music, write_audio
 from tagged_files import JPEG, VARIANTS, content, make
 
-from daemon import file_safety, staging, tag_files
+from daemon import file_lease, file_safety, staging, tag_files
 from daemon.audio_digest import audio_digest
 from daemon.leftovers import is_leftover_name, sweep, temporary_name
 from daemon.safe_write import (
@@ -277,18 +277,51 @@ def test_who_wants_to_write_in_the_last_moment_keeps_the_file(
     assert song.read_bytes() == content("mp3")
 
 
-def test_a_file_system_without_leases_is_taken_at_its_word(
-    song: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("file_system", "refusal"),
+    [
+        ("ext4", errno.EINVAL),
+        ("ext4", errno.EACCES),
+        ("nfs4", errno.EAGAIN),
+        ("cifs", errno.EAGAIN),
+        ("fuse", None),
+    ],
+)
+def test_where_nobody_can_tell_who_writes_a_file_must_be_quiet_for_longer(
+    song: Path, monkeypatch: pytest.MonkeyPatch, file_system: str, refusal: int | None
 ) -> None:
     real = fcntl.fcntl
+    changed_s = song.stat().st_ctime
 
     def without_leases(number: int, command: int, argument: int = 0) -> int:
-        if command == fcntl.F_SETLEASE:
-            raise OSError(errno.EINVAL, "Invalid argument")
+        if command == fcntl.F_SETLEASE and refusal is not None:
+            raise OSError(refusal, os.strerror(refusal))
         return real(number, command, argument)
 
     monkeypatch.setattr(fcntl, "fcntl", without_leases)
-    commit(prepared(song), clock=later)
+    monkeypatch.setattr(file_lease, "_file_system", lambda path: file_system)
+    with pytest.raises(NotQuiet, match="nobody can tell"):
+        prepare(song, FIELDS, clock=lambda: changed_s + 299)
+    made = prepare(song, FIELDS, clock=lambda: changed_s + 301)
+    assert made is not None
+    with pytest.raises(NotQuiet, match="nobody can tell"):
+        commit(made, clock=lambda: changed_s + 299)
+    commit(made, clock=lambda: changed_s + 301)
+    restore(song, made.delta)
+
+
+@pytest.mark.parametrize("file_system", ["ext4", "fuse.mergerfs"])
+def test_a_writer_is_seen_wherever_leases_are_the_kernel_s_own(
+    song: Path, monkeypatch: pytest.MonkeyPatch, file_system: str
+) -> None:
+    monkeypatch.setattr(file_lease, "_file_system", lambda path: file_system)
+    with song.open("r+b"), pytest.raises(InUse):
+        prepared(song)
+
+
+def test_a_file_s_own_file_system_is_asked(song: Path) -> None:
+    assert file_lease._file_system(song) not in ("", "proc")
+    assert file_lease._file_system(Path("/proc/self/status")) == "proc"
 
 
 def _replace_it(path: Path) -> None:
@@ -388,6 +421,15 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
 def test_a_file_without_write_permission_is_left_alone(song: Path) -> None:
     song.chmod(0o444)
     with pytest.raises(ReadOnly):
+        prepared(song)
+
+
+def test_a_refusal_names_the_file_and_not_its_copy(song: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path, *_: object) -> NoReturn:
+        raise NotTaggable(path.name, "damaged")
+
+    monkeypatch.setattr("daemon.safe_write.write_fields", fail)
+    with pytest.raises(NotTaggable, match=r"^mp3\.mp3: .*damaged"):
         prepared(song)
 
 

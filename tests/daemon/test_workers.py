@@ -11,7 +11,16 @@ from dataclasses import replace
 import psutil
 import pytest
 from waiting import until
-from worker_tasks import burn_cpu, die, eat_memory, niceness, raise_timeout, raise_too_long, wait_forever
+from worker_tasks import (
+    burn_cpu,
+    die,
+    die_while_answering,
+    eat_memory,
+    niceness,
+    raise_timeout,
+    raise_too_long,
+    wait_forever,
+)
 
 from daemon.errors import WorkerDied
 from daemon.workers import WorkerLimits, WorkerPool
@@ -60,6 +69,13 @@ async def test_after_a_death_the_next_job_finds_a_fresh_process(pool: WorkerPool
     with pytest.raises(WorkerDied, match="out of memory or CPU time"):
         await pool.run(die)
     assert await pool.run(math.sqrt, 16.0) == 4.0
+
+
+async def test_a_worker_killed_while_it_answers_is_noticed(pool: WorkerPool) -> None:
+    async with asyncio.timeout(20):
+        with pytest.raises(WorkerDied):
+            await pool.run(die_while_answering)
+        assert await pool.run(math.sqrt, 16.0) == 4.0
 
 
 async def test_one_dead_worker_harms_no_other_job() -> None:
