@@ -16,7 +16,7 @@ from limits.aio.strategies import MovingWindowRateLimiter
 
 from daemon.peer import IPAddress, IPNetwork, parse_address, peer_of
 
-Group: TypeAlias = Literal["match", "task_status", "default"]
+Group: TypeAlias = Literal["match", "task_status", "lookup", "default"]
 _MATCHING = frozenset({"/match_file", "/match_constellation", "/explain_file"})
 """What keeps a worker process busy for seconds."""
 
@@ -33,6 +33,8 @@ class RateLimits(Protocol):
     def match(self) -> str: ...
     @property
     def task_status(self) -> str: ...
+    @property
+    def lookup(self) -> str: ...
     @property
     def default(self) -> str: ...
 
@@ -148,6 +150,8 @@ def _group(request: web.Request) -> Group:
         return "default"
     if request.method == "POST" and resource.canonical in _MATCHING:
         return "match"
+    if request.method == "POST" and resource.canonical == "/lookup":
+        return "lookup"
     if request.method == "GET" and resource.canonical.startswith("/task_status/"):
         return "task_status"
     return "default"
@@ -166,6 +170,7 @@ def make_rate_limit_middleware(
     rates: dict[Group, str] = {
         "match": limits.match,
         "task_status": limits.task_status,
+        "lookup": limits.lookup,
         "default": limits.default,
     }
     storage = MovingWindows(clock)
