@@ -3,7 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,6 +39,25 @@ def decode(path: Path, settings: Settings) -> Iterator[Samples]:
     NotAudio, NoAudioStream, TooLong : the file is at fault
     OSError : the file can't be read
     """
+    with open_audio(path) as (container, name):
+        yield from _limited(_blocks(container, name, settings.sample_rate_hz), name, settings)
+
+
+def load(path: Path, settings: Settings) -> Samples:
+    """Return the whole file's sound [shape=(samples,)]; for clips, which are short. Errors as `decode`."""
+    blocks = list(decode(path, settings))
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+
+@contextmanager
+def open_audio(path: Path) -> Iterator[tuple[InputContainer, str]]:
+    """Yield the container, which has an audio stream, and the file's name; nothing else is opened for it.
+
+    Raises
+    ------
+    NotAudio, NoAudioStream : the file is at fault
+    OSError : the file can't be read
+    """
     name = os.fsencode(path.name).decode(errors="replace")
     with path.open("rb") as file:
         try:
@@ -48,13 +67,7 @@ def decode(path: Path, settings: Settings) -> Iterator[Samples]:
         with container:
             if not container.streams.audio:
                 raise NoAudioStream(name)
-            yield from _limited(_blocks(container, name, settings.sample_rate_hz), name, settings)
-
-
-def load(path: Path, settings: Settings) -> Samples:
-    """Return the whole file's sound [shape=(samples,)]; for clips, which are short. Errors as `decode`."""
-    blocks = list(decode(path, settings))
-    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+            yield container, name
 
 
 class _Source:

@@ -17,7 +17,7 @@ _SAME_LENGTH_S = 5.0
 """Copies begin and end with the recording, to what a fade makes audible; edits lack more."""
 _JUMP_S = 1.0
 """A line that is off by more after a gap is another one."""
-_SAME_SPEED = 0.01
+SAME_SPEED = 0.01
 """Turntables and converters are within it; what is meant to sound otherwise is not."""
 _SAME_SOUND = 0.75
 """Share of the peaks that a copy meets: 25 real pieces, encoded at 24 kbit/s, had .83 and more; with other
@@ -111,11 +111,11 @@ def relation(contained: Contained, file_sound_s: Span) -> Relation:
     if not is_one_line:
         return Relation.EDIT
     if contained.recording_coverage >= _WHOLE and longer_s >= -_SAME_LENGTH_S:
-        return Relation.COPY if _met_share(passages) >= _SAME_SOUND else Relation.VERSION
+        return Relation.COPY if met_share(passages) >= _SAME_SOUND else Relation.VERSION
     return Relation.EXCERPT
 
 
-def _met_share(passages: Sequence[Passage]) -> float:
+def met_share(passages: Sequence[Passage]) -> float:
     """Return the share of the file's peaks within the passages that the recording has as well."""
     return sum(each.peaks for each in passages) / sum(each.peaks / each.share for each in passages)
 
@@ -147,7 +147,7 @@ def _copies(contents: Sequence[Contained], relations: Sequence[Relation]) -> tup
         for each, kind in zip(contents, relations, strict=True)
         if kind is Relation.COPY
         and _first_id(each) in substantial
-        and abs(each.passages[0].speed - 1) <= _SAME_SPEED
+        and abs(each.passages[0].speed - 1) <= SAME_SPEED
     )
 
 
@@ -183,7 +183,7 @@ def _why_unclear(contents: Sequence[Contained], relations: Sequence[Relation], e
     of_it = f"{only.recording_coverage:.0%} of the recording"
     words = {
         Relation.COPY: f"a copy that plays at {only.passages[0].speed:.1%} of the recording's speed",
-        Relation.VERSION: f"a version: {_met_share(only.passages):.0%} of its peaks are the recording's",
+        Relation.VERSION: f"a version: {met_share(only.passages):.0%} of its peaks are the recording's",
         Relation.EDIT: f"an edit in {len(only.passages)} pieces, with {of_it}; {known}",
         Relation.EXCERPT: f"one stretch of a recording, {of_it}; {known}",
         Relation.CONTAINS: f"a whole recording is in it, and more; {known}",
