@@ -11,7 +11,7 @@ PYTEST_ARGS ?=
 PIP_INSTALL = PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench bench-corpus bench-recall clean
+.PHONY: help run test check format bench bench-corpus bench-recall navidrome-plugin clean
 
 help: ## Show the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -41,6 +41,9 @@ bench-corpus: $(VENV)/.installed-dev ## Fetch and decode the music of the recall
 
 bench-recall: $(VENV)/.installed-dev ## Measure what is recognised and claimed: a subset, or WHOLE=1
 	$(BIN)/python -m tests.bench.recall $(if $(WHOLE),--whole)
+
+navidrome-plugin: $(VENV)/.installed-dev ## Build build/spectra.ndp, the plugin that runs inside Navidrome
+	$(BIN)/python plugins/navidrome/wasm/build.py build/spectra.ndp
 
 clean: ## Remove what can be made again
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

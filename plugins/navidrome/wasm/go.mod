@@ -1,0 +1,3 @@
+module spectra/navidrome
+
+go 1.24
