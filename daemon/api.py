@@ -11,9 +11,20 @@ from uuid import UUID
 
 from aiohttp import web
 
+from daemon.api_audit import cancel_audit, get_audit, start_audit
 from daemon.api_changes import get_change, list_changes, undo_change
 from daemon.api_explain import explain_file
-from daemon.api_review import accept_all, accept_file, get_file, list_files, name_file, reject_file
+from daemon.api_lookup import look_up
+from daemon.api_plugins import call_hook, list_plugins, sync_plugin, test_plugin
+from daemon.api_review import (
+    accept_all,
+    accept_file,
+    get_file,
+    list_doubtful,
+    list_files,
+    name_file,
+    reject_file,
+)
 from daemon.api_whole import match_constellation
 from daemon.health import check_health
 from daemon.keys import SERVICES
@@ -29,6 +40,14 @@ _MOST_FAILED = 10_000
 routes = web.RouteTableDef()
 routes.post("/explain_file")(explain_file)
 routes.post("/match_constellation")(match_constellation)
+routes.post("/lookup")(look_up)
+routes.get("/audit")(get_audit)
+routes.post("/audit")(start_audit)
+routes.delete("/audit")(cancel_audit)
+routes.get("/plugins")(list_plugins)
+routes.post("/plugins/{plugin}/test")(test_plugin)
+routes.post("/plugins/{plugin}/sync")(sync_plugin)
+routes.post("/hooks/{plugin}")(call_hook)
 routes.get("/changes")(list_changes)
 routes.get("/changes/{change_id}")(get_change)
 routes.post("/changes/{change_id}/undo")(undo_change)
@@ -38,6 +57,7 @@ routes.post("/files/{file_id}/accept")(accept_file)
 routes.post("/files/{file_id}/reject")(reject_file)
 routes.post("/files/{file_id}/name")(name_file)
 routes.post("/review/accept")(accept_all)
+routes.get("/review/doubtful")(list_doubtful)
 
 
 @routes.get("/ping")
@@ -76,12 +96,13 @@ async def match_file(request: web.Request) -> web.Response:
 
 @routes.get("/task_status/{task_id}")
 async def task_status(request: web.Request) -> web.Response:
-    """Answer with a match's state, and its result when it is done."""
+    """Answer with the state of a match or a look-up, and its result when it is done."""
     try:
         task_id = UUID(request.match_info["task_id"])
     except ValueError as error:
         raise web.HTTPNotFound(text="A task id is a UUID, as POST /match_file answered it.") from error
-    task = await request.app[SERVICES].matches.task(task_id)
+    services = request.app[SERVICES]
+    task = await services.matches.task(task_id) or await services.lookups.task(task_id)
     if task is None:
         raise web.HTTPNotFound(text="There is no such task: it was never asked for, or has expired.")
     return web.json_response({"status": task.status, "result": task.result or [], "error": task.error})

@@ -16,6 +16,7 @@ from daemon.cli_run import AsJson, ConfigFile, failure, load, run
 from daemon.config import describe
 from daemon.first_scan import show_first_scan
 from daemon.keys import SERVICES
+from daemon.plugin_loading import describe_plugins
 from daemon.state_folder import prepare_state_folder
 from daemon.token_file import load_or_create_token
 from engine.errors import SpectraError
@@ -60,7 +61,8 @@ def show_config(
 
     Example: spectra config --config spectra.toml
     """
-    options = describe(load(config))
+    loaded = load(config)
+    options = describe(loaded) + describe_plugins(loaded)
     if as_json:
         print_json([asdict(option) for option in options])
         return

@@ -63,11 +63,15 @@ def undo(
 
 def review(
     *,
-    action: Annotated[str | None, typer.Argument(help="list, accept or reject.", show_default="list")] = None,
+    action: Annotated[
+        str | None, typer.Argument(help="list, accept, reject, doubtful or undo.", show_default="list")
+    ] = None,
     files: Annotated[
         list[int] | None, typer.Argument(help="Numbers of files, as listed.", show_default=False)
     ] = None,
-    is_all: Annotated[bool, typer.Option("--all", help="Accept everything that is identified.")] = False,
+    is_all: Annotated[
+        bool, typer.Option("--all", help="Accept everything that is identified, or undo everything doubtful.")
+    ] = False,
     above: Annotated[
         float, typer.Option(help="With --all: only what is at least so sure.", min=0, max=1)
     ] = 0.0,

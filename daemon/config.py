@@ -54,6 +54,8 @@ __all__ = [
 ]
 
 MASK = "********"
+_PLUGINS = "plugins"
+"""The section whose options are declared by plugins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,8 @@ def describe(config: Config) -> list[OptionValue]:
 
 def _walk(model: type[BaseModel], parent: str = "") -> Iterator[tuple[str, FieldInfo]]:
     for name, field in model.model_fields.items():
+        if name == _PLUGINS:
+            continue
         section = field.annotation
         if isinstance(section, type) and issubclass(section, BaseModel):
             yield from _walk(section, f"{parent}{name}.")
@@ -140,8 +144,12 @@ def _named_file(path: Path | None, variable: Given | None) -> Path | None:
 
 def _checked(merged: Layer) -> Config:
     known = options()
-    problems = [_unknown(name, value.source, known) for name, value in merged.items() if name not in known]
-    nested: dict[str, Any] = {}
+    problems = [
+        _unknown(name, value.source, known)
+        for name, value in merged.items()
+        if name not in known and not _is_of_plugin(name)
+    ]
+    nested: dict[str, Any] = {_PLUGINS: _of_plugins(merged)}
     for name, value in merged.items():
         if name in known:
             section, _, option = name.rpartition(".")
@@ -156,6 +164,33 @@ def _checked(merged: Layer) -> Config:
     if problems:
         raise ConfigError(tuple(problems))
     return config.with_sources({name: value.source for name, value in merged.items()})
+
+
+def _is_of_plugin(name: str) -> bool:
+    return name.startswith(f"{_PLUGINS}.")
+
+
+def _of_plugins(merged: Layer) -> dict[str, Any]:
+    """Return the sections of the plugins by name, as nested as they were given. Raises ConfigError."""
+    sections: dict[str, Any] = {}
+    for name, value in merged.items():
+        if not _is_of_plugin(name):
+            continue
+        _, *parents, option = name.split(".")
+        table = sections
+        for parent in parents:
+            table = table.setdefault(parent, {})
+            if not isinstance(table, dict):
+                raise ConfigError(
+                    (f"{name}: stands in a section that is also given a value ({value.source})",)
+                )
+        if parents:
+            table[option] = value.value
+        elif value.value == {}:  # all defaults
+            table.setdefault(option, {})
+        else:
+            raise ConfigError((f"{name}: is a section, not an option ({value.source})",))
+    return sections
 
 
 def _unknown(name: str, source: str, known: Collection[str]) -> str:

@@ -38,11 +38,16 @@ def flatten(nested: Mapping[str, object], source: str, parents: tuple[str, ...] 
     layer: Layer = {}
     for key, value in nested.items():
         path = (*parents, key)
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and (value or not _is_plugin(path)):
             layer |= flatten(value, source, path)
         else:
             layer[".".join(path)] = Given(value, source)
     return layer
+
+
+def _is_plugin(path: tuple[str, ...]) -> bool:
+    """Tell whether this is a plugin's section: even an empty one turns it on."""
+    return len(path) == 2 and path[0] == "plugins"
 
 
 def read_environment(settings: type[BaseSettings], is_list: Callable[[str], bool]) -> Layer:

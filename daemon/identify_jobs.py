@@ -32,7 +32,9 @@ class _Among:
 
     def __init__(self, index: Searchable, recording_ids: Ids) -> None:
         self._index = index
-        self._recording_ids = recording_ids
+        # By id, the last one for all beyond: a search for each hit took a third of a look-up among 100,000.
+        self._counts = np.zeros(int(recording_ids[-1]) + 2, np.bool_)
+        self._counts[recording_ids] = True
 
     @property
     def size(self) -> IndexSize:
@@ -43,9 +45,7 @@ class _Among:
 
     def lookup(self, fingerprint: Fingerprint, candidate_budget: int) -> Hits:
         hits = self._index.lookup(fingerprint, candidate_budget)
-        places = np.searchsorted(self._recording_ids, hits.recording_ids)
-        places[places == len(self._recording_ids)] = 0
-        kept = self._recording_ids[places] == hits.recording_ids
+        kept = self._counts[np.minimum(hits.recording_ids, len(self._counts) - 1)]
         return replace(
             hits,
             landmarks=hits.landmarks[kept],

@@ -43,6 +43,7 @@ class Jobs:
         self._deferring = asyncio.Lock()
         self._deferring_due = asyncio.Lock()
         self._due: dict[str, Due] = {}
+        self._locks: dict[str, str] = {}
         self._running: set[str] = set()
         self._suspected: set[str] = set()
         self._is_stopping = False
@@ -62,9 +63,18 @@ class Jobs:
             finally:
                 self._running.discard(name)
 
-    def register(self, kind: str, work: Callable[[int], Awaitable[None]], due: Due) -> None:
-        """Say what a further kind of job does with an id, and which ids wait for it."""
+    def register(
+        self, kind: str, work: Callable[[int], Awaitable[None]], due: Due, *, lock: str | None = None
+    ) -> None:
+        """Say what a further kind of job does with an id, and which ids wait for it.
+
+        Parameters
+        ----------
+        lock : of the jobs with it, of whatever kind, one runs at a time; the others hold up nobody
+        """
         self._due[kind] = due
+        if lock is not None:
+            self._locks[kind] = lock
         retry = RetryStrategy(
             max_attempts=1 + _WORKER_DEATHS_RETRIED, wait=_RETRY_S, retry_exceptions=[WorkerDied, MemoryError]
         )
@@ -105,7 +115,7 @@ class Jobs:
         deferred = last_id = 0
         async with self._deferring_due:
             while numbers := await self._due[kind](_DEFER_BATCH, last_id, only):
-                jobs = [_later_job(kind, number) for number in numbers]
+                jobs = [_later_job(kind, number, self._locks.get(kind)) for number in numbers]
                 await self._app.job_manager.batch_defer_jobs_async(jobs)
                 deferred += len(numbers)
                 last_id = numbers[-1]
@@ -158,11 +168,11 @@ def _ingest_job(file_id: int) -> Job:
     )
 
 
-def _later_job(kind: str, number: int) -> Job:
+def _later_job(kind: str, number: int, lock: str | None) -> Job:
     return Job(
         id=None,
         queue=_INGEST_QUEUE,
-        lock=None,
+        lock=lock,
         queueing_lock=f"{kind}:{number}",
         task_name=kind,
         task_kwargs={"number": number},

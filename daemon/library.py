@@ -66,6 +66,11 @@ class LibraryService:
         self._looks: dict[int, Looked] = {}
         self._is_stopping = False
 
+    @property
+    def extensions(self) -> Set[str]:
+        """Return how audio files' names end."""
+        return self._extensions
+
     async def start(self) -> None:
         """Learn of the libraries there are."""
         for library in await self._store.libraries():

@@ -7,21 +7,28 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from daemon.audit import AuditService
+from daemon.audit_store import AuditStore
 from daemon.config import Config
 from daemon.daemon_lock import hold_daemon_lock
 from daemon.database_server import database_server
 from daemon.db import Database, open_database
 from daemon.errors import DaemonError
 from daemon.explaining import ExplainService
-from daemon.file_names import AUDIO_EXTENSIONS
 from daemon.identification import Identification, set_up_identification
 from daemon.index_keeper import IndexKeeper
 from daemon.ingest import IngestService
 from daemon.jobs import Jobs
 from daemon.journal import Journal
 from daemon.library import LibraryService
+from daemon.lookup import LookupService
+from daemon.lookup_store import LookupStore
 from daemon.match_service import MatchService
 from daemon.own_writes import OwnWrites
+from daemon.path_map import PathMap
+from daemon.plugin_host import PluginHost
+from daemon.plugin_lookup import PluginLookup
+from daemon.plugin_store import PluginStore
 from daemon.scheduler import run_schedule
 from daemon.state_folder import hold_state_folder, prepare_state_folder
 from daemon.store import Store
@@ -53,6 +60,9 @@ class Services:
     matches: MatchService
     explanations: ExplainService
     whole_matches: WholeMatchService
+    lookups: LookupService
+    audit: AuditService
+    plugins: PluginHost
     match_workers: WorkerPool
     ingest_workers: WorkerPool
     watcher: Watcher | None
@@ -107,10 +117,9 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
         )
         on_indexed = identification.identify.arrived
         jobs.register_ingest(IngestService(store, ingest_workers, index, settings, on_indexed=on_indexed))
-        extensions = config.library.extensions
         library = LibraryService(
             store,
-            AUDIO_EXTENSIONS if extensions is None else frozenset(extensions),
+            config.library.audio_extensions,
             jobs.defer_ingest,
             quiet_s=config.library.quiet_s,
             own_writes=own_writes,
@@ -120,45 +129,40 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
         if watch:
             tagging.sweep([Path(os.fsdecode(each.root)) for each in await store.libraries()])
         await stack.enter_async_context(jobs.running())
-        matches = MatchService(
-            store,
-            match_workers,
-            index_folder=index.folder,
-            spool_folder=state / "spool",
-            settings=settings,
-            most_pending=config.server.max_pending_matches,
-            most_bytes=config.server.max_upload_mb * 1_000_000,
-            drop_damaged_index=index.drop_damaged,
+        matching = await _open_matching(stack, config, store, index, match_workers)
+        path_map = PathMap(config.path_map)
+        lookups = LookupService(
+            LookupStore(database),
+            library,
+            path_map,
+            roots=config.library.roots,
+            extensions=library.extensions,
+            options=config.tagging,
         )
-        stack.push_async_callback(matches.stop)
-        await matches.start()
-        explanations = ExplainService(
-            store,
-            index_folder=index.folder,
-            spool_folder=state / "spool",
-            cache_folder=state / "drawing",
-            settings=settings,
-            limits=worker_limits(config),
-            most_bytes=config.server.max_upload_mb * 1_000_000,
-            drop_damaged_index=index.drop_damaged,
-        )
-        stack.push_async_callback(explanations.stop)
-        matcher = WholeMatcher(
-            store, index_folder=index.folder, settings=settings, drop_damaged_index=index.drop_damaged
-        )
-        whole_matches = WholeMatchService(matcher, settings, worker_limits(config))
-        stack.push_async_callback(whole_matches.stop)
+        audit = AuditService(AuditStore(database), store, index, ingest_workers, settings)
+        stack.push_async_callback(audit.stop)
+        await audit.start()
         watcher = await stack.enter_async_context(watching(config, library)) if watch else None
         await stack.enter_async_context(
             run_schedule(
-                library,
-                watcher,
-                store,
-                jobs,
-                tagging,
+                library=library,
+                watcher=watcher,
+                store=store,
+                jobs=jobs,
+                tagging=tagging,
+                lookups=lookups,
                 task_lifetime_s=config.server.task_lifetime_s,
             )
         )
+        plugin_store = PluginStore(database)
+
+        def lookup_of(plugin: str) -> PluginLookup:
+            return PluginLookup(plugin, lookups, plugin_store, path_map)
+
+        plugins = PluginHost(config.plugins, plugin_store, lookup_of)
+        stack.push_async_callback(plugins.stop)
+        if watch:
+            await plugins.start()
         yield Services(
             config,
             database,
@@ -169,9 +173,10 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
             journal,
             tagging,
             identification,
-            matches,
-            explanations,
-            whole_matches,
+            *matching,
+            lookups,
+            audit,
+            plugins,
             match_workers,
             ingest_workers,
             watcher,
@@ -185,3 +190,39 @@ def engine_settings(config: Config) -> Settings:
         longest_decoded_s=config.engine.longest_decoded_s,
         candidate_budget=config.engine.candidate_budget,
     )
+
+
+async def _open_matching(
+    stack: AsyncExitStack, config: Config, store: Store, index: IndexKeeper, workers: WorkerPool
+) -> tuple[MatchService, ExplainService, WholeMatchService]:
+    """Return what answers people's and programs' clips."""
+    settings, state = engine_settings(config), config.state_dir
+    matches = MatchService(
+        store,
+        workers,
+        index_folder=index.folder,
+        spool_folder=state / "spool",
+        settings=settings,
+        most_pending=config.server.max_pending_matches,
+        most_bytes=config.server.max_upload_mb * 1_000_000,
+        drop_damaged_index=index.drop_damaged,
+    )
+    stack.push_async_callback(matches.stop)
+    await matches.start()
+    explanations = ExplainService(
+        store,
+        index_folder=index.folder,
+        spool_folder=state / "spool",
+        cache_folder=state / "drawing",
+        settings=settings,
+        limits=worker_limits(config),
+        most_bytes=config.server.max_upload_mb * 1_000_000,
+        drop_damaged_index=index.drop_damaged,
+    )
+    stack.push_async_callback(explanations.stop)
+    matcher = WholeMatcher(
+        store, index_folder=index.folder, settings=settings, drop_damaged_index=index.drop_damaged
+    )
+    whole_matches = WholeMatchService(matcher, settings, worker_limits(config))
+    stack.push_async_callback(whole_matches.stop)
+    return matches, explanations, whole_matches

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from daemon.config import Config
-from daemon.file_names import AUDIO_EXTENSIONS
 from daemon.library import LibraryService
 from daemon.watcher import Watcher
 
@@ -30,7 +29,7 @@ async def watching(config: Config, library: LibraryService) -> AsyncIterator[Wat
         quiet_s=options.quiet_s,
         reconcile_s=options.reconcile_every_s,
         polling_reconcile_s=options.reconcile_network_every_s,
-        extensions=AUDIO_EXTENSIONS if options.extensions is None else frozenset(options.extensions),
+        extensions=options.audio_extensions,
     )
     try:
         await watcher.start()

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import clip, idle, ingest, lookup, size
+from tests.bench import clip, idle, ingest, late, lookup, size, tagging
 from tests.bench.corpus import cache_folder, downloaded
 from tests.bench.options import Options
 from tests.bench.report import Report, publish
@@ -21,6 +21,8 @@ FIGURES: dict[str, Callable[[Options], Report]] = {
     "size": size.measure,
     "lookup": lookup.measure,
     "idle": idle.measure,
+    "late": late.measure,
+    "tagging": tagging.measure,
 }
 
 
@@ -31,11 +33,14 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path, help="folder of music; default: a Debian package's")
     parser.add_argument("--cache", type=Path, default=cache_folder(), help="default: %(default)s")
     parser.add_argument("--quick", action="store_true", help="small numbers, to see that everything works")
+    parser.add_argument(
+        "--files", type=int, help="how many, for the figures that grow with them: late, tagging"
+    )
     given = parser.parse_args()
     if unknown := set(given.names) - FIGURES.keys():
         parser.error(f"no such figure: {', '.join(sorted(unknown))}; there are {', '.join(FIGURES)}")
     given.cache.mkdir(parents=True, exist_ok=True)
-    options = Options(given.corpus or downloaded(given.cache), given.cache, given.quick)
+    options = Options(given.corpus or downloaded(given.cache), given.cache, given.quick, given.files)
     # Ended early, by whatever signal, it stops its PostgreSQL and removes its folders.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     are_met = True

@@ -51,7 +51,7 @@ def downloaded(cache: Path) -> Path:
 def music(corpus: Path, *, shortest_s: float = _SHORTEST_CLIPPED_S) -> list[Path]:
     """Return the corpus' files that are long enough for a clip, or as long as told."""
     files = (path for path in sorted(corpus.rglob("*.ogg")) if not path.is_symlink())
-    return [path for path in files if _duration_s(path) >= shortest_s]
+    return [path for path in files if duration_s_of(path) >= shortest_s]
 
 
 def encoded(corpus: Path, cache: Path, suffix: str) -> list[Path]:
@@ -101,7 +101,8 @@ def audible_clips(
         yield path, begin / settings.sample_rate_hz, found
 
 
-def _duration_s(path: Path) -> float:
+def duration_s_of(path: Path) -> float:
+    """Return a file's length as its container tells it."""
     with av.open(str(path)) as container:
         return (container.duration or 0) / av.time_base
 

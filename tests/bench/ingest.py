@@ -8,9 +8,8 @@ import numpy as np
 
 from daemon.worker_jobs import fingerprint_file
 from daemon.workers import WorkerPool
-from engine.audio import decode
 from engine.settings import Settings
-from tests.bench.corpus import CODECS, encoded
+from tests.bench.corpus import CODECS, duration_s_of, encoded
 from tests.bench.options import Options
 from tests.bench.report import Cell, Goal, Report
 from tests.bench.running import INGEST_PROCESSES, folder_of, fresh_services, ingest, pool, stopwatch
@@ -29,7 +28,7 @@ async def _measure(options: Options) -> Report:
     goals = []
     for suffix in CODECS:
         files = encoded(options.corpus, options.cache, suffix)[: options.scaled(1_000, 4)]
-        duration_s = sum(_duration_s(path) for path in files)
+        duration_s = sum(duration_s_of(path) for path in files)
         rounds = np.array([await _round(files) for _ in range(options.scaled(3, 1))])
         decoding, workers, ingested = (rounds[:, stage] for stage in range(3))
         share, cpu_share = np.median(decoding / ingested, axis=0).tolist()
@@ -87,8 +86,3 @@ async def _run(
     workers: WorkerPool, work: Callable[[Path, Settings], object], files: list[Path], settings: Settings
 ) -> None:
     await asyncio.gather(*(workers.run(work, path, settings) for path in files))
-
-
-def _duration_s(path: Path) -> float:
-    settings = Settings()
-    return sum(len(block) for block in decode(path, settings)) / settings.sample_rate_hz

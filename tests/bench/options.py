@@ -14,6 +14,8 @@ class Options:
     """For what is made once: encoded copies, a big index."""
     is_quick: bool
     """Small numbers, to see that everything works; the figures mean little."""
+    files: int | None = None
+    """How many, for the figures that grow with them; None: as the figure itself thinks fit."""
 
     def scaled(self, full: int, quick: int) -> int:
         """Return the number for this run."""

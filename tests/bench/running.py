@@ -11,6 +11,7 @@ import psutil
 
 from daemon.app import listening, make_app
 from daemon.config import Config, RateLimits, Server, Workers
+from daemon.config_options import Tagging
 from daemon.errors import DaemonError
 from daemon.keys import SERVICES
 from daemon.services import Services, open_services
@@ -22,7 +23,9 @@ _UNLIMITED = "1000000/minute"
 
 
 @contextmanager
-def fresh_config(*, ingest_nice: int = Workers().ingest_nice) -> Iterator[Config]:
+def fresh_config(
+    *, ingest_nice: int = Workers().ingest_nice, tagging: Tagging | None = None
+) -> Iterator[Config]:
     """Yield a configuration with an empty state folder, whatever this machine's own one says."""
     # Not closed to the user that PostgreSQL runs as when we are root.
     with tempfile.TemporaryDirectory(prefix="spectra-bench-") as folder:
@@ -34,13 +37,16 @@ def fresh_config(*, ingest_nice: int = Workers().ingest_nice) -> Iterator[Config
                 ingest=INGEST_PROCESSES, ingest_nice=ingest_nice, match=1, jobs_per_worker=1_000_000
             ),
             rate_limits=RateLimits(match=_UNLIMITED, task_status=_UNLIMITED, default=_UNLIMITED),
+            tagging=tagging or Tagging(),
         )
 
 
 @asynccontextmanager
-async def fresh_services(*, ingest_nice: int = Workers().ingest_nice) -> AsyncIterator[Services]:
+async def fresh_services(
+    *, ingest_nice: int = Workers().ingest_nice, tagging: Tagging | None = None
+) -> AsyncIterator[Services]:
     """Open all services; nothing is watched."""
-    with fresh_config(ingest_nice=ingest_nice) as config:
+    with fresh_config(ingest_nice=ingest_nice, tagging=tagging) as config:
         async with open_services(config, _stop, watch=False) as services:
             yield services
 

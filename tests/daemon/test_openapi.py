@@ -198,6 +198,7 @@ async def test_real_answers_about_files_are_as_described(document: Json, config:
         assert len(detail["changes"]) == 1
         everything = await _fits(document, daemon, "POST", "/review/accept", "/review/accept", json={})
         assert everything["accepted"] == [third]
+        await _fits(document, daemon, "GET", "/review/doubtful", "/review/doubtful")
         name = {"title": "Naima", "artist": "John Coltrane", "track": 6}
         await _fits(document, daemon, "POST", f"/files/{first}/name", "/files/{file_id}/name", json=name)
 
@@ -228,3 +229,23 @@ async def test_changes_answer_as_described(document: Json, config: Config, music
         await _fits(document, daemon, "POST", f"{one}/undo", undo, json={"force": 1})
         await _fits(document, daemon, "POST", "/changes/0/undo", undo)
         await _fits(document, daemon, "GET", "/changes?limit=x", "/changes")
+
+
+async def test_answers_about_the_audit_are_as_described(document: Json, config: Config, music: Path) -> None:
+    write_audio(music / "one.flac", play(1, 20.0), tags={"title": "So What", "artist": "Miles Davis"})
+    write_audio(music / "naima.mp3", play(1, 20.0), tags={"title": "Naima", "artist": "John Coltrane"})
+    (music / "notes.mp3").write_text("no music")
+    async with served(config) as daemon:
+        await daemon.learn(music)
+        await _fits(document, daemon, "GET", "/audit", "/audit")
+        await _fits(document, daemon, "POST", "/audit", "/audit", json={"fresh": True})
+
+        async def is_over() -> bool:
+            return bool((await daemon.local.get("/audit"))["run"]["status"] == "done")
+
+        await until(is_over)
+        answer = await _fits(document, daemon, "GET", "/audit", "/audit")
+        assert [each["kind"] for each in answer["findings"]] == ["mislabelled", "duplicates", "broken"]
+        await _fits(document, daemon, "DELETE", "/audit", "/audit")
+        await _fits(document, daemon, "GET", "/audit?kind=odd", "/audit")
+        await _fits(document, daemon, "POST", "/audit", "/audit", json={"fresh": 1})

@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 from synth import music as tune
 from synth import write_audio
-from waiting import until
+from waiting import changed, until
 
 from daemon import daemon_lock, database_server, db, jobs
 from daemon.config import Config
@@ -55,6 +55,15 @@ async def test_a_second_one_on_the_same_database_is_refused(
         async with open_services(other, pytest.fail, watch=False):
             pass
     await rows(services, "SELECT 1")
+
+
+async def test_only_files_with_configured_extensions_are_music(config: Config, music: Path) -> None:
+    write_audio(music / "one.flac", tune(1, 5.0))
+    write_audio(music / "two.ogg", tune(2, 5.0))
+    only_flac = changed(config, "library", extensions=(".flac",))
+    async with open_services(only_flac, pytest.fail, watch=False) as services:
+        looked = await services.library.reconcile(await services.library.add(music, watched=False))
+    assert (looked.found, looked.new) == (1, 1)
 
 
 async def test_nothing_survives_the_end(config: Config, unblocked: None) -> None:
