@@ -15,6 +15,13 @@ from daemon.api_audit import cancel_audit, get_audit, start_audit
 from daemon.api_changes import get_change, list_changes, undo_change
 from daemon.api_explain import explain_file
 from daemon.api_lookup import look_up
+from daemon.api_playlists import (
+    add_playlist,
+    get_playlist,
+    list_playlists,
+    remove_playlist,
+    sync_playlist,
+)
 from daemon.api_plugins import call_hook, list_plugins, sync_plugin, test_plugin
 from daemon.api_review import (
     accept_all,
@@ -44,6 +51,11 @@ routes.post("/lookup")(look_up)
 routes.get("/audit")(get_audit)
 routes.post("/audit")(start_audit)
 routes.delete("/audit")(cancel_audit)
+routes.get("/playlists")(list_playlists)
+routes.post("/playlists")(add_playlist)
+routes.get("/playlists/{playlist_id}")(get_playlist)
+routes.delete("/playlists/{playlist_id}")(remove_playlist)
+routes.post("/playlists/{playlist_id}/sync")(sync_playlist)
 routes.get("/plugins")(list_plugins)
 routes.post("/plugins/{plugin}/test")(test_plugin)
 routes.post("/plugins/{plugin}/sync")(sync_plugin)

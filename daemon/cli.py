@@ -9,6 +9,7 @@ from daemon.cli_audit import audit
 from daemon.commands_daemon import serve, show_config, token
 from daemon.commands_library import add, reindex, status
 from daemon.commands_match import explain, match
+from daemon.commands_playlists import playlists, sync
 from daemon.commands_plugins import plugins
 from daemon.commands_tags import history, name, review, undo
 
@@ -19,7 +20,10 @@ cli = typer.Typer(
     "Commands ask the running daemon through its socket in the state folder; where none runs, they open the "
     "state themselves. Exit codes: 0 done, 1 nothing found or not all well, 2 failed.",
 )
-for command in (serve, add, match, explain, history, undo, review, name, audit, plugins, status, reindex):
+for command in (
+    *(serve, add, match, explain, history, undo, review, name),
+    *(audit, playlists, sync, plugins, status, reindex),
+):
     cli.command()(command)
 cli.command("config")(show_config)
 cli.command()(token)

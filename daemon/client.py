@@ -53,6 +53,11 @@ class Client:
         async with self._session.post(_BASE + path, json=body or {}) as response:
             return await _answer(response)
 
+    async def delete(self, path: str) -> Any:
+        """Return the JSON answer. Raises RequestFailed."""
+        async with self._session.delete(_BASE + path) as response:
+            return await _answer(response)
+
     async def match(self, file: Path) -> list[dict[str, Any]]:
         """Upload a clip and return its matches once they are known. Raises RequestFailed, OSError."""
         async with self._uploading("/match_file", file) as response:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -9,11 +10,26 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from daemon.config_sources import user_folder
-from daemon.config_types import AbsolutePath, Extension, HostName, Network, Origin, Rate
+from daemon.config_types import (
+    AbsolutePath,
+    Extension,
+    ExtractorArgument,
+    HostName,
+    Interval,
+    ListAddress,
+    Network,
+    Origin,
+    Rate,
+)
 from daemon.errors import ConfigError
+from daemon.file_names import AUDIO_EXTENSIONS
+from daemon.path_map import PathMappings
+from daemon.track_choice import REFUSED_WORDS
 from engine.settings import HashKind, Settings
 
 ENGINE = Settings()
+
+PluginName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,40}$")]
 
 
 def default_state_dir() -> Path:
@@ -90,6 +106,13 @@ class Library(Section):
         le=3_600,
         description="Seconds without change after which a file counts as complete.",
     )
+
+    @property
+    def audio_extensions(self) -> frozenset[str]:
+        """Return how the names of audio files end, without the dot."""
+        if self.extensions is None:
+            return AUDIO_EXTENSIONS
+        return frozenset(extension.removeprefix(".") for extension in self.extensions)
 
 
 class Database(Section):
@@ -191,6 +214,43 @@ class Tagging(Section):
         return self.mode if arrived_later else self.first_scan
 
 
+class Playlist(Section):
+    """A list of YouTube Music whose tracks become references."""
+
+    url: ListAddress
+    every: Interval = timedelta(hours=6)
+
+    def __str__(self) -> str:
+        return f"{self.url} every {self.every}"
+
+
+class YouTube(Section):
+    """How YouTube Music is asked, once there are playlists."""
+
+    headers_file: AbsolutePath | None = Field(
+        default=None, description="Browser headers (`ytmusicapi browser`) that open lists of your own."
+    )
+    cookies_file: AbsolutePath | None = Field(
+        default=None, description="Cookies of a signed-in browser, for what is age-restricted."
+    )
+    proxy: SecretStr | None = Field(default=None, description="Proxy to ask through.")
+    pause_s: float = Field(default=5.0, ge=0, le=3_600, description="Seconds between two downloads.")
+    most_tracks: int = Field(default=5_000, ge=1, le=100_000, description="Tracks of one list that are read.")
+    most_mb: int = Field(default=100, ge=1, le=10_000, description="Largest download in MB (10^6 bytes).")
+    longest_s: float = Field(
+        default=3_600.0, ge=60, le=40_000, description="Longer tracks, in seconds, are refused."
+    )
+    refuse: tuple[str, ...] = Field(
+        default=REFUSED_WORDS, description="Words in titles of tracks that are not taken."
+    )
+    keep: AbsolutePath | None = Field(
+        default=None, description="Folder in which the audio is kept; without it, it is deleted."
+    )
+    extractor_args: tuple[ExtractorArgument, ...] = Field(
+        default=(), description="Arguments for yt-dlp's plugins, as those that get PO tokens."
+    )
+
+
 class RateLimits(Section):
     """How often one client address may ask, as "30/minute" or "5 per 2 hours"."""
 
@@ -198,6 +258,7 @@ class RateLimits(Section):
     task_status: Rate = Field(
         default="300/minute", description="Questions for results (GET /task_status/...)."
     )
+    lookup: Rate = Field(default="600/minute", description="Look-ups of media servers (POST /lookup).")
     default: Rate = Field(default="120/minute", description="Everything else, unknown paths included.")
 
 
@@ -219,6 +280,9 @@ class Config(BaseSettings):
         default_factory=default_state_dir,
         description="Folder for the index, the token, and the embedded database.",
     )
+    path_map: PathMappings = Field(
+        default=(), description="Where media servers see the music, if elsewhere than Spectra does."
+    )
     server: Server = Field(default=Server(), description="The REST API.")
     library: Library = Field(default=Library(), description="The music folders.")
     database: Database = Field(default=Database(), description="PostgreSQL.")
@@ -229,8 +293,19 @@ class Config(BaseSettings):
     tagging: Tagging = Field(
         default=Tagging(), description="Writing tags into files whose music is identified."
     )
+    playlists: tuple[Playlist, ...] = Field(
+        default=(), description="Lists of YouTube Music whose tracks become references."
+    )
+    youtube: YouTube = Field(
+        default=YouTube(), description="How YouTube Music is asked, once there are playlists."
+    )
     rate_limits: RateLimits = Field(default=RateLimits(), description="How often one client address may ask.")
     logging: Logging = Field(default=Logging(), description="The log on stderr.")
+    plugins: Mapping[PluginName, Mapping[str, object]] = Field(
+        default_factory=dict,
+        repr=False,  # secrets are among them
+        description="Media servers: a section for each, checked by its plugin.",
+    )
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from daemon.playlist_rows import TrackKind
 from daemon.unknown import Naming
 
 Json = Mapping[str, Any]
@@ -51,6 +52,18 @@ class FileSource:
     is_present: bool
     guesses: Json
     """What we wrote into it, unconfirmed; as `TagFields.as_json`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSource:
+    """A playlist's track that names its recording."""
+
+    recording_id: int
+    title: str
+    artists: list[str]
+    album: str | None
+    year: int | None
+    kind: TrackKind
 
 
 @dataclass(frozen=True, slots=True)

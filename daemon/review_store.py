@@ -10,14 +10,18 @@ from psycopg.types.json import Jsonb
 from daemon.db import Database
 from daemon.review_rows import (
     ApplyAs,
+    Doubt,
     FileSource,
     IdentificationCounts,
     Json,
     ListedFile,
     Proposal,
+    TrackSource,
     UnknownFile,
 )
 from daemon.unknown import Naming
+
+_MOST_DERIVED = 1_000
 
 
 class ReviewStore:
@@ -45,10 +49,8 @@ class ReviewStore:
     async def file_to_identify(self, file_id: int) -> UnknownFile | None:
         """Return a file that lacks a name or album; None if it does not (any more), or is missing."""
         rows = await self._all("file_to_identify", file_id=file_id)
-        for found, root, path, recording_id, naming, tags, arrived_later, is_new in rows:
-            return UnknownFile(
-                found, bytes(root), bytes(path), recording_id, Naming(naming), tags, arrived_later, is_new
-            )
+        for found, root, path, recording_id, naming, *rest in rows:
+            return UnknownFile(found, bytes(root), bytes(path), recording_id, Naming(naming), *rest)
         return None
 
     async def references_for(self, file: UnknownFile) -> list[int]:
@@ -69,12 +71,10 @@ class ReviewStore:
         )
         return [FileSource(row[0], row[1], bytes(row[2]), bytes(row[3]), *row[4:]) for row in rows]
 
-    async def video_sources(
-        self, recording_ids: Sequence[int]
-    ) -> list[tuple[int, str, str | None, str | None]]:
-        """Return recording, title, artist and album of those that came from a playlist."""
+    async def video_sources(self, recording_ids: Sequence[int]) -> list[TrackSource]:
+        """Return the playlists' tracks that are these recordings."""
         rows = await self._all("video_sources", recording_ids=list(recording_ids))
-        return [(row[0], row[1], row[2], row[3]) for row in rows]
+        return [TrackSource(*row) for row in rows]
 
     async def note_identified(
         self,
@@ -85,7 +85,8 @@ class ReviewStore:
         candidates: Sequence[Json] = (),
         apply_as: ApplyAs | None = None,
     ) -> bool:
-        """Note what was found, in one transaction; False if the file changed or was named meanwhile.
+        """Note what was found, in one transaction; False if the file changed or was named meanwhile, or a
+        candidate rejected.
 
         Parameters
         ----------
@@ -99,6 +100,13 @@ class ReviewStore:
                 "naming": file.naming.value,
             }
             if not await _fetch(cursor, self._database.queries["note_identified"], about):
+                return False
+            recording_ids = [number for each in candidates for number in each["recordings"]]
+            [(is_rejected,)] = await _fetch(
+                cursor, self._database.queries["are_rejected"], about | {"candidates": recording_ids}
+            )
+            if is_rejected:
+                await connection.rollback()
                 return False
             if outcome is None:
                 await cursor.execute(self._database.queries["drop_proposal"], about)
@@ -124,6 +132,10 @@ class ReviewStore:
     async def drop_proposal(self, file_id: int) -> None:
         """Forget what a file may be."""
         await self._all("drop_proposal", file_id=file_id)
+
+    async def look_again(self, file_id: int) -> None:
+        """Forget what a file may be, and have it identified anew."""
+        await self._all("look_again", file_id=file_id)
 
     async def note_refusal(self, file_id: int, refusal: str, *, retry_s: float | None) -> None:
         """Note why a file could not be written, and when that is tried again; None: a person is asked."""
@@ -156,17 +168,39 @@ class ReviewStore:
             await cursor.execute(self._database.queries["note_offered"], {"recording_id": recording_id})
             return _ids(rows)
 
-    async def reject(self, file_recording_id: int, recording_ids: Sequence[int]) -> list[int]:
-        """Note that a sound is none of these recordings, and return its files, which are looked at anew."""
+    async def reject(self, file_recording_id: int, candidates: Sequence[Json]) -> list[int]:
+        """Note that a sound is none of these candidates, and return its files, which are looked at anew."""
+        queries = self._database.queries
         async with self._database.pool.connection() as connection, connection.cursor() as cursor:
-            pair = {"file_recording_id": file_recording_id, "recording_ids": list(recording_ids)}
-            await cursor.execute(self._database.queries["add_rejection"], pair)
+            for each in candidates:
+                wrong = {
+                    "file_recording_id": file_recording_id,
+                    "recording_ids": list(each["recordings"]),
+                    "title": each["fields"].get("title"),
+                    "artist": each["fields"].get("artist"),
+                }
+                await cursor.execute(queries["add_rejection"], wrong)
+            # Locks the files' rows: a look that ends at this moment has noted its proposal, or sees this.
             again = {"recording_ids": [file_recording_id]}
-            file_ids = _ids(await _fetch(cursor, self._database.queries["identify_again"], again))
-            await cursor.executemany(
-                self._database.queries["drop_proposal"], [{"file_id": each} for each in file_ids]
-            )
+            file_ids = _ids(await _fetch(cursor, queries["identify_again"], again))
+            await cursor.execute(queries["drop_rejected_proposals"], {"recording_id": file_recording_id})
             return file_ids
+
+    async def confirm_name(self, file: ListedFile) -> None:
+        """Note that a person says that what this file is called is right, so that it may name others."""
+        queries = self._database.queries
+        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+            await cursor.execute(queries["confirm_name"], {"file_id": file.file_id})
+            await cursor.execute(queries["refresh_reference"], {"recording_id": file.recording_id})
+
+    async def doubts(self, *, after: int = 0, file_id: int | None = None) -> list[Doubt]:
+        """Return what is written in files, but said no more by its source, ascending by change."""
+        rows = await self._all("doubtful_changes", after=after, file_id=file_id)
+        return [Doubt(*row) for row in rows]
+
+    async def derived_from(self, file_id: int) -> list[int]:
+        """Return the changes (1,000 at most) in force whose tags come from this file, latest first."""
+        return _ids(await self._all("derived_from_file", file_id=file_id, most=_MOST_DERIVED))
 
     async def files(
         self, status: str | None, *, after: int = 0, limit: int = 1, file_id: int | None = None

@@ -13,6 +13,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from daemon.identification import IDENTIFY
 from daemon.jobs import Jobs
 from daemon.library import LibraryService
+from daemon.lookup import LookupService
+from daemon.playlists import FETCH, SYNC
 from daemon.scan import ScanCancelled
 from daemon.store import Store
 from daemon.tagging import TaggingService
@@ -28,12 +30,13 @@ _RECOVER_EVERY_S = 60
 
 @asynccontextmanager
 async def run_schedule(
+    *,
     library: LibraryService,
     watcher: Watcher | None,
     store: Store,
     jobs: Jobs,
     tagging: TaggingService,
-    *,
+    lookups: LookupService,
     task_lifetime_s: float,
 ) -> AsyncIterator[None]:
     """Reconcile the libraries, expire tasks, defer lost jobs, settle open changes while the context lasts."""
@@ -62,8 +65,11 @@ async def run_schedule(
         reconciler = _Reconciler(library, watcher)
         add(_LOOK_FOR_DUE_S, reconciler.reconcile_due, "reconcile")
     add(_EXPIRE_EVERY_S, lambda: store.expire_tasks(task_lifetime_s), "expire tasks")
+    add(_EXPIRE_EVERY_S, lambda: lookups.expire(task_lifetime_s), "expire look-ups")
     add(_RECOVER_EVERY_S, jobs.recover, "defer lost jobs")
     add(_LOOK_FOR_DUE_S, lambda: jobs.defer_due(IDENTIFY), "write what may be written by now")
+    add(_LOOK_FOR_DUE_S, lambda: jobs.defer_due(SYNC), "read playlists")
+    add(_LOOK_FOR_DUE_S, lambda: jobs.defer_due(FETCH), "fetch tracks")
     add(_RECOVER_EVERY_S, tagging.recover, "settle open changes")
     scheduler.start()
     try:

@@ -26,6 +26,7 @@ from daemon.lookup_store import LookupStore
 from daemon.match_service import MatchService
 from daemon.own_writes import OwnWrites
 from daemon.path_map import PathMap
+from daemon.playlist_setup import Playlists, set_up_playlists
 from daemon.plugin_host import PluginHost
 from daemon.plugin_lookup import PluginLookup
 from daemon.plugin_store import PluginStore
@@ -62,6 +63,7 @@ class Services:
     whole_matches: WholeMatchService
     lookups: LookupService
     audit: AuditService
+    playlists: Playlists
     plugins: PluginHost
     match_workers: WorkerPool
     ingest_workers: WorkerPool
@@ -102,8 +104,8 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
         tagging = TaggingService(journal, ingest_workers, own_writes, quiet_s=config.tagging.quiet_s)
         stack.push_async_callback(tagging.stop)
         await tagging.recover()
-        # One job more than processes: the next file is fetched while the others are decoded.
-        jobs = Jobs(database, store, concurrency=ingest_workers.slot_count + 1)
+        # Two jobs more than processes: a file is read and a track downloaded while the others are decoded.
+        jobs = Jobs(database, store, concurrency=ingest_workers.slot_count + 2)
         identification = set_up_identification(
             database,
             jobs,
@@ -117,6 +119,15 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
         )
         on_indexed = identification.identify.arrived
         jobs.register_ingest(IngestService(store, ingest_workers, index, settings, on_indexed=on_indexed))
+        playlists = await set_up_playlists(
+            database,
+            jobs,
+            config=config,
+            index=index,
+            workers=ingest_workers,
+            settings=settings,
+            by_itself=watch,
+        )
         library = LibraryService(
             store,
             config.library.audio_extensions,
@@ -176,6 +187,7 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
             *matching,
             lookups,
             audit,
+            playlists,
             plugins,
             match_workers,
             ingest_workers,

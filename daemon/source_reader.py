@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from daemon.identify_jobs import read_tags_of
-from daemon.review_rows import FileSource
+from daemon.review_rows import FileSource, TrackSource
 from daemon.review_store import ReviewStore
 from daemon.sources import Source, SourceKind, TaggedFile, trusted_part, without_guesses
 from daemon.tag_fields import TagFields, clean_text
@@ -41,11 +41,8 @@ class SourceReader:
         read = await self._read(dict(islice(files.items(), _MOST_READ)), covers=False)
         named = [_from_file(row, files.get(row.file_id), read.get(row.file_id)) for row in rows]
         found = [each for each in named if each is not None]
-        for recording_id, title, artist, album in await self._store.video_sources(recording_ids):
-            kind = SourceKind.ALBUM_AUDIO if album else SourceKind.VIDEO
-            fields = trusted_part(TagFields(title=title, artist=artist, album=album), file_name="")
-            if fields.title and fields.artist:
-                found.append(Source(recording_id, kind, fields))
+        tracks = map(_from_track, await self._store.video_sources(recording_ids))
+        found += [each for each in tracks if each.fields.title and each.fields.artist]
         return sorted(found, key=lambda each: (each.rank, place[each.recording_id]))
 
     async def with_covers(self, sources: Sequence[Source]) -> list[Source]:
@@ -74,6 +71,19 @@ class SourceReader:
 def _file_of(row: FileSource) -> TaggedFile:
     place = row.root.rstrip(b"/") + b"/" + row.path
     return TaggedFile(Path(os.fsdecode(place)), row.size_bytes, row.mtime_ns)
+
+
+def _from_track(row: TrackSource) -> Source:
+    """Return what a playlist says of a recording."""
+    fields = TagFields(
+        title=row.title,
+        artist=", ".join(row.artists),
+        artists=tuple(row.artists),
+        album=row.album,
+        date=None if row.year is None else f"{row.year:04}",
+    )
+    kind = SourceKind.ALBUM_AUDIO if row.kind == "album audio" else SourceKind.VIDEO
+    return Source(row.recording_id, kind, trusted_part(fields, file_name=""))
 
 
 def _from_file(row: FileSource, file: TaggedFile | None, read: TagFields | None) -> Source | None:

@@ -68,7 +68,7 @@ def commit(staged: Staged, *, clock: Callable[[], float] = time.time, quiet_s: f
             check_same(path, file, staged.found, staged.found_ctime_ns)
             check_unwritten()
             staged.temporary.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     return now
 
 
@@ -110,7 +110,8 @@ def _touch(staged: Staged) -> FileStamp:
         return stamp_of(os.fstat(copy.fileno()))
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's names to the disk. Raises OSError."""
     number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(number)

@@ -134,6 +134,8 @@ class Store:
             if not before:
                 await cursor.connection.rollback()
                 return None
+            # It was about the file as it was; this one is identified anew.
+            await cursor.execute(queries["drop_proposal"], {"file_id": file.file_id})
             await cursor.execute(queries["refresh_reference"], {"recording_id": recording_id})
         former = before[0][0]
         if former is None or former == recording_id:

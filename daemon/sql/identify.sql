@@ -92,8 +92,9 @@ CROSS JOIN LATERAL (
     LIMIT %(most)s) AS theirs
 
 -- name: video_sources
-SELECT recording_id, title, artist, album FROM recordings
-WHERE recording_id = ANY(%(recording_ids)s) AND video_id IS NOT NULL AND title IS NOT NULL
+SELECT recording_id, title, artists, album, year, kind FROM tracks
+WHERE recording_id = ANY(%(recording_ids)s)
+ORDER BY track_id
 
 -- name: note_identified
 -- Nothing, if the file changed, or got its name, while it was looked at.

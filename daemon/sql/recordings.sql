@@ -6,26 +6,38 @@ RETURNING recording_id
 
 -- name: refresh_reference
 UPDATE recordings
-SET is_reference = best.file_id IS NOT NULL,
-    title = best.tags ->> 'title', artist = best.tags ->> 'artist', album = best.tags ->> 'album',
+SET is_reference = best.rank IS NOT NULL, title = best.title, artist = best.artist, album = best.album,
     -- A new name is offered to the unknown files.
     offered_at = CASE WHEN is_reference
-                       AND (title, artist, album) IS NOT DISTINCT FROM
-                           (best.tags ->> 'title', best.tags ->> 'artist', best.tags ->> 'album')
+                       AND (recordings.title, recordings.artist, recordings.album) IS NOT DISTINCT FROM
+                           (best.title, best.artist, best.album)
                       THEN offered_at END
 FROM (SELECT 1) AS always
 LEFT JOIN LATERAL (
-    SELECT file_id, tags FROM files
+    (SELECT 0 AS rank, file_id, tags ->> 'title' AS title, tags ->> 'artist' AS artist,
+           CASE WHEN NOT EXISTS (  -- it was filled by us
+               SELECT FROM changes
+               WHERE confirmed_at IS NULL AND cause <> 'restored'
+                 AND (after_sha256 = files.content_hash
+                      OR changes.file_id = files.file_id AND changes.status IN ('prepared', 'done', 'undoing'))
+                 AND after_tags ->> 'album' = files.tags ->> 'album'
+                 AND before_tags ->> 'album' IS DISTINCT FROM after_tags ->> 'album')
+           THEN tags ->> 'album' END AS album
+    FROM files
     WHERE recording_id = %(recording_id)s AND (tags ->> 'trusted')::boolean
-      AND NOT EXISTS (  -- its name is our own guess, or that of the file it is a copy of
+      AND NOT EXISTS (  -- its name is our own guess, or that of the file it is a copy of; what is filled has its own
           SELECT FROM changes
-          WHERE confirmed_at IS NULL AND cause <> 'restored'
+          WHERE confirmed_at IS NULL AND cause NOT IN ('restored', 'filled')
             AND (after_sha256 = files.content_hash
                  OR changes.file_id = files.file_id AND changes.status IN ('prepared', 'done', 'undoing')
                     AND after_tags ->> 'title' = files.tags ->> 'title'
                     AND after_tags ->> 'artist' = files.tags ->> 'artist'))
-    ORDER BY missing_since IS NOT NULL, file_id LIMIT 1) AS best ON true
-WHERE recordings.recording_id = %(recording_id)s AND video_id IS NULL
+    ORDER BY missing_since IS NOT NULL, file_id LIMIT 1)
+    UNION ALL  -- files know better than playlists
+    (SELECT 1, track_id, title, array_to_string(artists, ', '), album FROM tracks
+     WHERE recording_id = %(recording_id)s ORDER BY kind = 'video', track_id LIMIT 1)
+    ORDER BY rank LIMIT 1) AS best ON true
+WHERE recordings.recording_id = %(recording_id)s
 
 -- name: drop_unused_recording
 DELETE FROM recordings

@@ -33,9 +33,9 @@ RETURNING recording_id
 """
 _ADD_ONE = """
 INSERT INTO recordings (digest, fingerprint_version, constellation, duration_s, is_reference, title, artist,
-                        video_id, offered_at)
+                        offered_at)
 VALUES (sha256(%(name)s::bytea), %(version)s, %(constellation)s, %(duration_s)s, %(is_reference)s, %(name)s,
-        'Bench', CASE WHEN %(is_reference)s THEN %(name)s END, now())
+        'Bench', now())
 RETURNING recording_id
 """
 _ADD_FILES = """
@@ -92,14 +92,16 @@ class Crowd:
             await connection.execute("ANALYZE files, recordings")  # as autovacuum does, sooner or later
 
     async def add_reference(self, name: str, peaks: Peaks) -> int:
-        """Add a recording from a playlist, which was offered already; return its id."""
-        return await self._add_one(name, peaks, is_reference=True)
+        """Add a recording with a tagged file, which was offered already; return its id."""
+        recording_id = await self._add_one(name, peaks, is_reference=True)
+        await self._add_files([recording_id])
+        await run(self._services, _NAME_FILES, {"are_named": True, "recording_ids": [recording_id]})
+        return recording_id
 
     async def add_unknown(self, name: str, peaks: Peaks) -> int:
         """Add a file of this sound; return the file's id."""
         recording_id = await self._add_one(name, peaks, is_reference=False)
-        files = {"library_id": self._library_id, "recording_ids": [recording_id]}
-        return (await run(self._services, _ADD_FILES, files))[0][0]
+        return (await self._add_files([recording_id]))[0]
 
     @asynccontextmanager
     async def named(self) -> AsyncIterator[None]:
@@ -120,7 +122,7 @@ class Crowd:
             "last": last,
         }
         added = [row[0] for row in await run(self._services, _ADD, about)]
-        await run(self._services, _ADD_FILES, {"library_id": self._library_id, "recording_ids": added})
+        await self._add_files(added)
         for recording_id in added:
             hashes = self._hashes.draw(_LANDMARKS, self._hashes.moved_share)
             frames = np.sort(self._random.integers(0, self._frame_count, _LANDMARKS)).astype(np.uint32)
@@ -139,6 +141,10 @@ class Crowd:
         recording_id = int((await run(self._services, _ADD_ONE, about))[0][0])
         self._services.index.add(recording_id, fingerprint(peaks, self._settings.stored, self._settings))
         return recording_id
+
+    async def _add_files(self, recording_ids: list[int]) -> list[int]:
+        files = {"library_id": self._library_id, "recording_ids": recording_ids}
+        return [row[0] for row in await run(self._services, _ADD_FILES, files)]
 
     async def _name(self, *, are_named: bool) -> None:
         about = {"are_named": are_named, "recording_ids": self._recording_ids}

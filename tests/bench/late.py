@@ -67,9 +67,16 @@ async def _measure(options: Options) -> Report:
                 rows += [await _identified(services, which, few, size, settings) for which in few.unknown]
     return Report(
         "late",
-        ("what", "among", "matches", "CPU ms", "ms", "list, ms", "look-up, ms", "found"),
+        ("what", "among", "matches", "CPU ms", "ms", "list, ms", "look-up, ms", "found, share"),
         rows,
-        _growth(rows),
+        [
+            *_growth(rows),
+            Goal(
+                "rows that found what they match",
+                sum(row[-1] == (row[2] == "one") for row in rows) / len(rows),
+                at_least=1.0,
+            ),
+        ],
         [
             f"a reference, or an unknown file, of the corpus, of at least {_SHORTEST_S:.0f} s",
             f"the others: {DURATION_S:.0f} s each, hashes drawn from the corpus' own, some moved in pitch",
@@ -140,7 +147,7 @@ async def _offered(
         lookup_ms = await _lookup_ms(services, recording_id, listed, settings)
         spent.append((cpu_ms, whole_ms, list_ms, lookup_ms))
     medians = map(median, zip(*spent[1:], strict=True))
-    return ("reference", size, which, *medians, f"{len(found)} of {len(spent)}")
+    return ("reference", size, which, *medians, len(found) / len(spent))
 
 
 async def _identified(
@@ -164,7 +171,7 @@ async def _identified(
             (cpu_ms, whole_ms, list_ms, await _lookup_ms(services, file.recording_id, listed, settings))
         )
     medians = map(median, zip(*spent[1:], strict=True))
-    return ("unknown file", size, which, *medians, f"{found} of {len(spent)}")
+    return ("unknown file", size, which, *medians, found / len(spent))
 
 
 async def _lookup_ms(

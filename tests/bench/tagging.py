@@ -23,6 +23,7 @@ MOST_GROWN_MB = 40.0
 """Of a process, after the first quarter: allocators and caches settle, a leak goes on."""
 MOST_GROWN_COUNT = 5
 _POLL_S = 0.5
+_STUCK_S = 120.0
 
 _CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
 _NAMED = "SELECT path, after_tags ->> 'title' FROM changes WHERE status = 'done'"
@@ -54,6 +55,7 @@ class Progress:
         """Begin now."""
         self._counts = [0]
         self._spent = [(time.perf_counter(), whole_cpu_s())]
+        self._moved_s = self._spent[0][0]
 
     @property
     def count(self) -> int:
@@ -61,9 +63,14 @@ class Progress:
         return self._counts[-1]
 
     def note(self, count: int) -> None:
-        """Note how many are done now."""
+        """Note how many are done now. Raises RuntimeError if that has been so for minutes."""
+        now_s = time.perf_counter()
+        if count != self.count:
+            self._moved_s = now_s
+        elif now_s - self._moved_s > _STUCK_S:
+            raise RuntimeError(f"nothing happens any more after {count} files")
         self._counts.append(count)
-        self._spent.append((time.perf_counter(), whole_cpu_s()))
+        self._spent.append((now_s, whole_cpu_s()))
 
     def milliseconds(self, total: int) -> np.ndarray:
         """Return what a file took of clock and CPU [shape=(2, 3)]: all, the first quarter, the last one."""
@@ -83,7 +90,7 @@ def measure(options: Options) -> Report:
 
 
 async def _measure(options: Options) -> Report:
-    count = options.files or options.scaled(600, 60)
+    count = options.files or options.scaled(300, 60)
     with tempfile.TemporaryDirectory(prefix="spectra-bench-") as folder:
         references, unknown = Path(folder) / "references", Path(folder) / "unknown"
         for each in (references, unknown):

@@ -23,8 +23,8 @@ from daemon.cli import cli
 REPOSITORY = Path(__file__).resolve().parents[2]
 PIECE_S = 20.0
 COMMANDS = [
-    *("serve", "add", "match", "explain", "history", "undo", "review", "name", "status", "reindex", "config"),
-    "token",
+    *("serve", "add", "match", "explain", "history", "undo", "review", "name", "audit", "playlists", "sync"),
+    *("plugins", "status", "reindex", "config", "token"),
 ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_youtube import address, install, listing, track
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
@@ -20,6 +21,7 @@ from waiting import Served, changed, served, until
 from daemon.api import routes
 from daemon.change_rows import Change
 from daemon.config import Config
+from daemon.playlist_errors import SourceBlocked
 from daemon.tag_fields import Cover, TagFields
 
 URI = "urn:spectra"
@@ -201,6 +203,31 @@ async def test_real_answers_about_files_are_as_described(document: Json, config:
         await _fits(document, daemon, "GET", "/review/doubtful", "/review/doubtful")
         name = {"title": "Naima", "artist": "John Coltrane", "track": 6}
         await _fits(document, daemon, "POST", f"/files/{first}/name", "/files/{file_id}/name", json=name)
+
+
+async def test_playlists_answer_as_described(
+    document: Json, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    youtube = install(monkeypatch)
+    youtube.lists[address("a")] = listing(track(1), track(2, title="Piece 2 (Live)"))
+    youtube.failures["video000001"] = SourceBlocked("a bot check")
+    one = "/playlists/{playlist_id}"
+    async with served(config) as daemon:
+        added = await _fits(document, daemon, "POST", "/playlists", "/playlists", json={"url": address("a")})
+        path = f"/playlists/{added['playlist_id']}"
+        await _fits(document, daemon, "POST", "/playlists", "/playlists", json={"url": "https://example.org"})
+        await _fits(document, daemon, "POST", f"{path}/sync", f"{one}/sync")
+
+        async def is_paused() -> bool:
+            return (await daemon.local.get("/playlists"))["pause"] is not None
+
+        await until(is_paused)
+        await _fits(document, daemon, "GET", "/playlists", "/playlists")
+        answer = await _fits(document, daemon, "GET", path, one)
+        assert len(answer["tracks"]) == 2
+        await _fits(document, daemon, "GET", f"{path}?state=odd", one)
+        await _fits(document, daemon, "DELETE", path, one)
+        await _fits(document, daemon, "DELETE", path, one)
 
 
 async def test_changes_answer_as_described(document: Json, config: Config, music: Path) -> None:

@@ -70,7 +70,7 @@ def arm():
         case "about to rename":
             Path.replace = die_over_the_music
         case "renamed":
-            staging._sync_folder = die
+            staging.sync_folder = die
         case "in place":
             change_writer.commit = commit_and_die
         case "noted":

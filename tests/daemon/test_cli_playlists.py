@@ -1,0 +1,109 @@
+"""`spectra sync` and `spectra playlists`, as people and scripts meet them."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from fake_youtube import FakeYouTube, address, install, listing, track
+from typer.testing import CliRunner, Result
+
+from daemon.cli import cli
+from daemon.playlist_errors import BrokenDownload, SourceBlocked, SourceUnreachable
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path: Path, conninfo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("SPECTRA_")]:
+        monkeypatch.delenv(name)
+    given = {
+        "COLUMNS": "200",
+        "DB_URL": conninfo,
+        "SPECTRA_STATE_DIR": str(tmp_path / "state"),
+        "SPECTRA_WORKERS__INGEST": "1",
+        "SPECTRA_YOUTUBE__PAUSE_S": "0",
+        "XDG_CONFIG_HOME": str(tmp_path / "no-options"),
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def youtube(monkeypatch: pytest.MonkeyPatch) -> FakeYouTube:
+    return install(monkeypatch)
+
+
+def spectra(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, list(arguments))
+
+
+def test_a_list_is_synced_and_again_fetches_nothing(youtube: FakeYouTube) -> None:
+    youtube.lists[address("a")] = listing(track(1), track(2), track(3, title="Piece 3 (Cover)"))
+    for _ in range(2):
+        result = spectra("sync", address("a"))
+        assert (result.exit_code, result.stdout) == (0, "A List: 2 references, 1 refused; 3 tracks\n"), (
+            result.output
+        )
+    assert len(youtube.fetched) == 2
+    shown = spectra("playlists").stdout.splitlines()[1].split("  ")
+    assert [each.strip() for each in shown if each.strip()] == [
+        *("1", "A List", "2 references, 1 refused", "when asked", "3 tracks"),
+    ]
+
+
+def test_what_failed_is_told_with_its_reason_and_is_no_success(youtube: FakeYouTube) -> None:
+    youtube.lists |= {address("a"): listing(track(1), track(2)), address("b"): SourceUnreachable("no route")}
+    youtube.failures["video000002"] = BrokenDownload("video000002", "cut off")
+    result = spectra("sync", address("a"))
+    assert (result.exit_code, result.stdout) == (
+        1,
+        "A List: 1 reference, 1 failed; 2 tracks\n  Piece 2: video000002: cut off\n",
+    )
+    result = spectra("sync", address("b"))
+    assert (result.exit_code, "can't be reached" in result.stdout) == (1, True)
+    youtube.failures.clear()
+    youtube.lists[address("b")] = listing(track(3))
+    result = spectra("sync", "--json")
+    assert (result.exit_code, len(json.loads(result.stdout)["playlists"])) == (0, 2), result.output
+
+
+def test_an_empty_list_is_no_success(youtube: FakeYouTube) -> None:
+    youtube.lists[address("a")] = listing()
+    assert spectra("sync", address("a")).exit_code == 1
+
+
+def test_a_refusal_is_told_with_its_end(youtube: FakeYouTube) -> None:
+    youtube.lists[address("a")] = SourceBlocked("a bot check")
+    result = spectra("sync", address("a"))
+    assert result.exit_code == 1
+    assert "Nothing is asked until" in result.stderr
+    assert "bot check" in result.stderr
+
+
+def test_without_playlists_it_is_said_how_to_add_one(youtube: FakeYouTube) -> None:
+    for command in ("sync", "playlists"):
+        result = spectra(command)
+        assert "spectra playlists add URL" in result.stdout
+    assert youtube.reads == []
+
+
+def test_lists_are_added_and_removed(youtube: FakeYouTube) -> None:
+    youtube.lists[address("a")] = listing(track(1))
+    assert (
+        spectra("playlists", "add", address("a"), "--every", "never").stdout
+        == f"playlist 1: {address('a')}\n"
+    )
+    [known] = json.loads(spectra("playlists", "--json").stdout)["playlists"]
+    assert (known["url"], known["every_s"]) == (address("a"), None)
+    assert spectra("playlists", "remove", "1").exit_code == 0
+    again = spectra("playlists", "remove", "1")
+    assert (again.exit_code, "there is no playlist 1" in again.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("list", "odd"), ("add",), ("remove", "x"), ("odd",), ("add", "https://example.org/")],
+)
+def test_what_makes_no_sense_is_refused(youtube: FakeYouTube, arguments: tuple[str, ...]) -> None:
+    result = spectra("playlists", *arguments)
+    assert result.exit_code == (0 if arguments[0] == "list" else 2)
