@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from daemon.cli_audit import audit
+from daemon.cli_doctor import doctor
 from daemon.commands_daemon import serve, show_config, token
 from daemon.commands_library import add, reindex, status
 from daemon.commands_match import explain, match
@@ -22,7 +23,7 @@ cli = typer.Typer(
 )
 for command in (
     *(serve, add, match, explain, history, undo, review, name),
-    *(audit, playlists, sync, plugins, status, reindex),
+    *(audit, playlists, sync, plugins, status, doctor, reindex),
 ):
     cli.command()(command)
 cli.command("config")(show_config)

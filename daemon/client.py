@@ -116,6 +116,16 @@ async def open_client(config: Config) -> AsyncIterator[Client]:
             yield client
 
 
+@asynccontextmanager
+async def running_daemon(config: Config) -> AsyncIterator[Client | None]:
+    """Yield a client of the daemon that has the state folder; None if none answers."""
+    if not await _is_answered(config):
+        yield None
+        return
+    async with _connected(config) as client:
+        yield client
+
+
 async def _until_answered(config: Config) -> None:
     try:
         async with asyncio.timeout(_STARTING_S):

@@ -45,8 +45,15 @@ class Fetcher(Protocol):
 class Keeper(Protocol):
     """Keeps a track's sound for the owner."""
 
-    async def __call__(self, track: Track, downloaded: Downloaded) -> None:
+    async def __call__(self, track: Track, downloaded: Downloaded, cover: bytes | None) -> None:
         """Keep it. Raises SpectraError, OSError."""
+
+
+class Pictures(Protocol):
+    """Finds a track's picture."""
+
+    async def __call__(self, track: Track) -> bytes | None:
+        """Return a JPEG or PNG, if there is one; a picture is worth no error."""
 
 
 class FetchService:
@@ -61,6 +68,7 @@ class FetchService:
         *,
         fetch: Fetcher,
         keep: Keeper | None,
+        picture: Pictures,
         folder: Path,
         pause_s: float,
         clock: Clock,
@@ -82,6 +90,7 @@ class FetchService:
         self._settings = settings
         self._fetch = fetch
         self._keep = keep
+        self._picture = picture
         self._folder = folder
         self._pause_s = pause_s
         self._clock = clock
@@ -133,12 +142,16 @@ class FetchService:
         await self._save(known, downloaded, sound)
 
     async def _save(self, known: KnownTrack, downloaded: Downloaded, sound: Fingerprinted) -> None:
-        details = downloaded.details
+        details, track = downloaded.details, known.track
+        is_album_audio = track.kind == "album audio"
+        wants_picture = is_album_audio or self._keep is not None
+        picture = await self._picture(track) if wants_picture else None
         recording_id = await self._store.save_fetched(
             known.track_id,
             sound,
             album=details.get("album"),
             year=_year(details.get("release_year") or details.get("release_date")),
+            cover=picture if is_album_audio else None,
             now=self._clock(),
         )
         if recording_id is None:
@@ -148,7 +161,7 @@ class FetchService:
         # From here on the reference is there, whatever happens.
         if self._keep is not None:
             try:
-                await self._keep(known.track, downloaded)
+                await self._keep(track, downloaded, picture)
             except (SpectraError, OSError) as error:
                 log.warning("%s is known, but its audio is not kept: %s", known.page_url, error)
         await self._on_reference(recording_id)

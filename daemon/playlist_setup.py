@@ -69,6 +69,7 @@ async def set_up_playlists(
         index,
         settings,
         fetch=youtube.fetch,
+        picture=youtube.picture,
         keep=None if config.youtube.keep is None else youtube.keep,
         folder=state / "downloads",
         pause_s=config.youtube.pause_s,

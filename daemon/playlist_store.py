@@ -141,7 +141,14 @@ class PlaylistStore:
         await self._all("note_track", track_id=track_id, attempts=attempts, retry_at=retry_at, **about)
 
     async def save_fetched(
-        self, track_id: int, sound: Fingerprinted, *, album: str | None, year: int | None, now: datetime
+        self,
+        track_id: int,
+        sound: Fingerprinted,
+        *,
+        album: str | None,
+        year: int | None,
+        cover: bytes | None,
+        now: datetime,
     ) -> int | None:
         """Store a track's sound as a reference, in one transaction; None if that was done before.
 
@@ -161,7 +168,8 @@ class PlaylistStore:
             }
             [(recording_id,)] = await _fetch(cursor, queries["add_recording"], recording)
             about = {"track_id": track_id, "recording_id": recording_id}
-            fetched = about | {"album": clean_text(album or ""), "year": year, "now": now}
+            details = {"album": clean_text(album or ""), "year": year, "cover": cover, "now": now}
+            fetched = about | details
             if not await _fetch(cursor, queries["note_fetched"], fetched):
                 await connection.rollback()
                 return None

@@ -76,6 +76,11 @@ class ReviewStore:
         rows = await self._all("video_sources", recording_ids=list(recording_ids))
         return [TrackSource(*row) for row in rows]
 
+    async def track_covers(self, recording_ids: Sequence[int]) -> dict[int, bytes]:
+        """Return the pictures of these recordings that playlists have."""
+        rows = await self._all("track_covers", recording_ids=list(recording_ids))
+        return {row[0]: bytes(row[1]) for row in rows}
+
     async def note_identified(
         self,
         file: UnknownFile,

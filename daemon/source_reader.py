@@ -10,7 +10,7 @@ from daemon.identify_jobs import read_tags_of
 from daemon.review_rows import FileSource, TrackSource
 from daemon.review_store import ReviewStore
 from daemon.sources import Source, SourceKind, TaggedFile, trusted_part, without_guesses
-from daemon.tag_fields import TagFields, clean_text
+from daemon.tag_fields import Cover, TagFields, clean_text
 from daemon.workers import WorkerPool
 
 _MOST_PER_RECORDING = 4
@@ -53,13 +53,11 @@ class SourceReader:
             if each.file_id is not None and each.file is not None and not each.has_our_cover
         }
         read = await self._read(chosen, covers=True)
-        covers = {file_id: fields.cover for file_id, fields in read.items() if fields is not None}
-        return [
-            replace(each, fields=replace(each.fields, cover=covers[each.file_id]))
-            if each.file_id in covers
-            else each
-            for each in sources
-        ]
+        in_files = {file_id: fields.cover for file_id, fields in read.items() if fields is not None}
+        of_tracks = await self._store.track_covers(
+            [each.recording_id for each in sources if each.kind is SourceKind.ALBUM_AUDIO]
+        )
+        return [_with_cover(each, in_files, of_tracks) for each in sources]
 
     async def _read(self, files: Mapping[int, TaggedFile], *, covers: bool) -> dict[int, TagFields | None]:
         if not files:
@@ -71,6 +69,15 @@ class SourceReader:
 def _file_of(row: FileSource) -> TaggedFile:
     place = row.root.rstrip(b"/") + b"/" + row.path
     return TaggedFile(Path(os.fsdecode(place)), row.size_bytes, row.mtime_ns)
+
+
+def _with_cover(
+    source: Source, in_files: Mapping[int, Cover | None], of_tracks: Mapping[int, bytes]
+) -> Source:
+    cover = None if source.file_id is None else in_files.get(source.file_id)
+    if source.kind is SourceKind.ALBUM_AUDIO and source.recording_id in of_tracks:
+        cover = Cover(of_tracks[source.recording_id], "")  # its kind is found when it is written
+    return source if cover is None else replace(source, fields=replace(source.fields, cover=cover))
 
 
 def _from_track(row: TrackSource) -> Source:

@@ -38,10 +38,7 @@ class YouTubeMusic:
 
     async def read(self, url: str) -> Listing:
         """Return what a list says. Raises SourceError, DaemonError."""
-        options = self.options
-        return await run_aside(
-            _read, url, options.headers_file, options.most_tracks, self._proxy, within_s=_READ_WITHIN_S
-        )
+        return await read_list(url, self.options)
 
     async def fetch(self, track: Track, folder: Path) -> Downloaded:
         """Download a track's sound into a folder. Raises SourceError, DaemonError, OSError."""
@@ -60,16 +57,15 @@ class YouTubeMusic:
             download, track.video_id or "", folder, options, within_s=_FETCH_WITHIN_S, nice=_NICE
         )
 
-    async def keep(self, track: Track, downloaded: Downloaded) -> None:
+    async def keep(self, track: Track, downloaded: Downloaded, cover: bytes | None) -> None:
         """Keep a track's sound, if that is configured. Raises SourceError, DaemonError, OSError."""
         if self.options.keep is not None:
-            cover = await self.cover(track.thumbnail_url)
             place = await self.workers.run(keep, downloaded.path, self.options.keep, track, cover)
             log.info("kept %r as %s", track.title, shown(os.fsencode(place)))
 
-    async def cover(self, url: str | None) -> bytes | None:
+    async def picture(self, track: Track) -> bytes | None:
         """Return a track's picture, if there is one that tags can take."""
-        proxy = self._proxy
+        url, proxy = track.thumbnail_url, self._proxy
         if url is None or (proxy is not None and not proxy.startswith(("http://", "https://"))):
             return None  # aiohttp knows no other proxies, and past them nothing is asked
         async with aiohttp.ClientSession(proxy=proxy) as session:
@@ -77,7 +73,19 @@ class YouTubeMusic:
 
     @property
     def _proxy(self) -> str | None:
-        return None if self.options.proxy is None else self.options.proxy.get_secret_value()
+        return _proxy_of(self.options)
+
+
+async def read_list(url: str, options: YouTube) -> Listing:
+    """Return what a list says. Raises SourceError, DaemonError."""
+    proxy = _proxy_of(options)
+    return await run_aside(
+        _read, url, options.headers_file, options.most_tracks, proxy, within_s=_READ_WITHIN_S
+    )
+
+
+def _proxy_of(options: YouTube) -> str | None:
+    return None if options.proxy is None else options.proxy.get_secret_value()
 
 
 def _extractor_arguments(given: Iterable[str]) -> dict[str, dict[str, list[str]]]:

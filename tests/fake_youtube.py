@@ -67,6 +67,8 @@ class FakeYouTube:
     failures: dict[str, Exception] = field(default_factory=dict)
     """By video: raised instead of a sound."""
     details: dict[str, str] = field(default_factory=dict)
+    pictures: dict[str, bytes] = field(default_factory=dict)
+    """By address."""
     reads: list[str] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
@@ -113,7 +115,10 @@ class FakeYouTube:
     async def before(self, video_id: str, folder: Path) -> None:
         """Do nothing; tests put something here."""
 
-    async def keep(self, track: Track, downloaded: Downloaded) -> None:
+    async def picture(self, track: Track) -> bytes | None:
+        return self.pictures.get(track.thumbnail_url or "")
+
+    async def keep(self, track: Track, downloaded: Downloaded, cover: bytes | None) -> None:
         assert await asyncio.to_thread(downloaded.path.exists)
         self.kept.append(track.title)
 

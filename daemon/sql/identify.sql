@@ -96,6 +96,11 @@ SELECT recording_id, title, artists, album, year, kind FROM tracks
 WHERE recording_id = ANY(%(recording_ids)s)
 ORDER BY track_id
 
+-- name: track_covers
+SELECT DISTINCT ON (recording_id) recording_id, cover FROM tracks
+WHERE recording_id = ANY(%(recording_ids)s) AND cover IS NOT NULL
+ORDER BY recording_id, track_id
+
 -- name: note_identified
 -- Nothing, if the file changed, or got its name, while it was looked at.
 UPDATE files SET identified_at = now()

@@ -139,7 +139,7 @@ WHERE track_id = %(track_id)s AND state <> 'fetched'
 -- name: note_fetched
 UPDATE tracks
 SET state = 'fetched', reason = NULL, attempts = 0, retry_at = NULL, recording_id = %(recording_id)s,
-    fetched_at = %(now)s, album = coalesce(album, %(album)s), year = coalesce(year, %(year)s)
+    cover = %(cover)s, fetched_at = %(now)s, album = coalesce(album, %(album)s), year = coalesce(year, %(year)s)
 WHERE track_id = %(track_id)s AND state <> 'fetched'
 RETURNING track_id
 

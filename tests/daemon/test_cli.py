@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PIECE_S = 20.0
 COMMANDS = [
     *("serve", "add", "match", "explain", "history", "undo", "review", "name", "audit", "playlists", "sync"),
-    *("plugins", "status", "reindex", "config", "token"),
+    *("plugins", "status", "doctor", "reindex", "config", "token"),
 ]
 
 

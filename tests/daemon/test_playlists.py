@@ -25,6 +25,7 @@ from fake_youtube import (
 )
 from identifying import at_once, piece, said, settle
 from ingesting import indexed_ids, look, rows
+from mutagen.id3 import ID3
 from waiting import changed, until
 
 from daemon.config import Config
@@ -569,11 +570,25 @@ def len_is(values: list[str], count: int) -> bool:
     return len(values) == count
 
 
+async def test_a_picture_of_a_video_is_no_cover(
+    config: Config, youtube: FakeYouTube, music: Path, unblocked: None
+) -> None:
+    youtube.lists[address("a")] = listing(track(3, kind="video"))
+    youtube.pictures = {"https://i.ytimg.com/3.jpg": synth.png()}
+    synth.write_audio(music / "unknown.mp3", piece(3))
+    async with open_services(at_once(config), must_not_stop, watch=False) as services:
+        await synced(services, await added(services))
+        await settle(services, music)
+    assert said(music / "unknown.mp3")[0] == "Piece 3"
+    assert not ID3(music / "unknown.mp3").getall("APIC")
+
+
 async def test_an_untagged_copy_is_tagged_from_the_playlist_and_running_again_fetches_nothing(
     config: Config, youtube: FakeYouTube, music: Path, unblocked: None
 ) -> None:
     tracks = [track(number, title=f"Title {number}", artists=("One", "Two")) for number in range(1, 6)]
     youtube.lists[address("a")] = listing(*tracks)
+    youtube.pictures = {"https://i.ytimg.com/3.jpg": synth.png()}
     synth.write_audio(music / "unknown.mp3", piece(3))
     async with open_services(at_once(config), must_not_stop, watch=False) as services:
         await settle(services, music)
@@ -582,5 +597,7 @@ async def test_an_untagged_copy_is_tagged_from_the_playlist_and_running_again_fe
         await synced(services, playlist_id)
         await settle(services, music)
         assert said(music / "unknown.mp3") == ("Title 3", "One, Two", "Some Album")
+        [cover] = ID3(music / "unknown.mp3").getall("APIC")
+        assert (cover.data, cover.mime) == (synth.png(), "image/png")
         await synced(services, playlist_id)
         assert len(youtube.fetched) == 5

@@ -1,5 +1,6 @@
 """The way to the real libraries and back: processes, options, errors. Nobody outside is asked."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,8 @@ async def test_audio_is_kept_with_its_name_and_without_an_unreachable_cover(
     options = YouTube(proxy=NOBODY, keep=kept)
     youtube = YouTubeMusic(options, tmp_path / "cache", services.ingest_workers)
     sound = write_audio(tmp_path / "sound.webm", piece(1))
-    await youtube.keep(track(1), Downloaded(sound, sound.stat().st_size, {}))
+    await youtube.keep(track(1), Downloaded(sound, sound.stat().st_size, {}), None)
     [path] = kept.rglob("*.opus")
     assert said(path) == ("Piece 1", "Some Band", "Some Album")
-    assert await youtube.cover(None) is None
+    for url in (None, "https://i.ytimg.com/1.jpg"):
+        assert await youtube.picture(replace(track(1), thumbnail_url=url)) is None

@@ -46,7 +46,10 @@ class NearYouTube:
         options = self.media.options(expected_s=track.duration_s)
         return await run_aside(download, track.video_id or "", folder, options, within_s=60)
 
-    async def keep(self, track: Track, downloaded: Downloaded) -> None:
+    async def picture(self, track: Track) -> bytes | None:
+        """Return nothing: there is no server for pictures."""
+
+    async def keep(self, track: Track, downloaded: Downloaded, cover: bytes | None) -> None:
         """Keep nothing."""
 
 

@@ -26,6 +26,7 @@ CREATE TABLE tracks (
     duration_s    double precision,
     kind          text NOT NULL CHECK (kind IN ('album audio', 'video')),
     thumbnail_url text,
+    cover         bytea,                     -- the picture itself, of album audio: a video's is no cover
     page_url      text NOT NULL,
     state         text NOT NULL CHECK (state IN ('wanted', 'refused', 'fetched', 'unavailable', 'failed')),
     reason        text,                      -- why it was refused, is unavailable, or failed
@@ -36,6 +37,7 @@ CREATE TABLE tracks (
     fetched_at    timestamptz,
     CHECK ((state = 'fetched') = (recording_id IS NOT NULL))
 );
+ALTER TABLE tracks ALTER COLUMN cover SET STORAGE EXTERNAL;
 CREATE INDEX tracks_recording ON tracks (recording_id);
 CREATE INDEX tracks_to_fetch ON tracks (retry_at, track_id) WHERE retry_at IS NOT NULL;
 
