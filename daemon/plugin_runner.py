@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 _PAGE = 100
 """Items that are fetched from a plugin at once."""
+_CLOSE_S = 5.0
+"""The daemon's end does not wait longer for a plugin."""
 _NAMED = {"named", "tagged"}
 """The file has a name: what the server shows is out of date."""
 _MOST_TOLD = 500
@@ -179,7 +181,7 @@ class PluginRunner:
         except PathRefused as error:  # its items have no paths
             refusal = str(error)
         finally:
-            await connection.ask(lambda _: _closed(items))
+            await connection.ask(lambda _: _closed(items), within_s=_CLOSE_S)
         if refusal is not None and refusal != self._status.refusal:
             log.warning("plugin %s: %d of %d items are refused: %s", self._name, refused, seen, refusal)
         self._status = replace(self._status, unnamed=seen, refused=refused, refusal=refusal)
