@@ -5,10 +5,8 @@ from typing import Annotated
 
 import typer
 
-from daemon.cli_audit import audit
-from daemon.cli_doctor import doctor
-from daemon.commands_daemon import serve, show_config, token
-from daemon.commands_library import add, reindex, status
+from daemon.commands_daemon import doctor, serve, show_config, token
+from daemon.commands_library import add, audit, reindex, status
 from daemon.commands_match import explain, match
 from daemon.commands_playlists import playlists, sync
 from daemon.commands_plugins import plugins

@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlencode
 
-import typer
 from rich.markup import escape
 from rich.table import Table
 
-from daemon.cli_output import counted, err, out, print_json, print_table, set_up_logging
-from daemon.cli_run import TROUBLE, AsJson, ConfigFile, load, run_with_client, until_indexed
+from daemon.cli_output import counted, err, out, print_json, print_table
 from daemon.client import Client
 from daemon.errors import RequestFailed
 from daemon.progress import Amount, show_progress
@@ -33,34 +31,6 @@ _TITLES = {
     Kind.DUPLICATES: "There several times",
     Kind.BROKEN: "Silent or broken",
 }
-
-
-def audit(
-    *,
-    kind: Annotated[Kind | None, typer.Option(help="Only these.", show_default="all")] = None,
-    fresh: Annotated[
-        bool,
-        typer.Option("--fresh", help="Ask every recording anew, not only what came since the last audit."),
-    ] = False,
-    config: ConfigFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Look through the whole library for duplicates, wrong names and broken files. Nothing is changed.
-
-    Ctrl-C stops waiting: a running daemon goes on, and what was found out already is never asked again.
-    Exit code 1 if something was found, 0 if all is well.
-
-    Example: spectra audit --kind duplicates
-    """
-    loaded = load(config)
-    set_up_logging(loaded, quiet=True)
-
-    async def work(client: Client) -> int:
-        if client.is_own:  # what is not indexed yet can't be compared
-            await until_indexed(client)
-        return TROUBLE if await show_audit(client, kind, fresh=fresh, as_json=as_json) else 0
-
-    run_with_client(loaded, work)
 
 
 async def show_audit(client: Client, kind: Kind | None, *, fresh: bool, as_json: bool) -> bool:

@@ -3,49 +3,18 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated
 
-import typer
 from rich.markup import escape
 
-from daemon.cli_output import err, out, print_json, set_up_logging
-from daemon.cli_run import TROUBLE, AsJson, ConfigFile, failure, load, run
+from daemon.cli_output import err, out, print_json
 from daemon.client import running_daemon
 from daemon.config import Config
 from daemon.doctor import Diagnosis, examine
-from daemon.playlist_errors import NotYouTube
 from daemon.youtube import read_list
-from daemon.youtube_url import parse_address
 
 
-def doctor(
-    url: Annotated[
-        str | None, typer.Argument(help="A playlist to read as a trial.", show_default=False)
-    ] = None,
-    config: ConfigFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Find out what is wrong: folders, permissions, versions, the daemon; and read one playlist as a trial.
-
-    Nothing is changed, and nobody outside is asked unless a playlist is given or configured. Exit code 1 if
-    something is not well.
-
-    Example: spectra doctor
-    """
-    loaded = load(config)
-    set_up_logging(loaded, quiet=True)
-    try:
-        address = None if url is None else parse_address(url).url
-    except NotYouTube as error:
-        raise failure(error) from error
-    found: list[Diagnosis] = []
-    run(_examine(loaded, address, found, as_json=as_json))
-    if not all(each.is_ok for each in found):
-        raise typer.Exit(TROUBLE)
-
-
-async def _examine(config: Config, url: str | None, found: list[Diagnosis], *, as_json: bool) -> None:
-    """Print each part as it is found, and collect them."""
+async def show_diagnoses(config: Config, url: str | None, found: list[Diagnosis], *, as_json: bool) -> None:
+    """Print each part as it is found, and collect them in `found`. Raises RequestFailed."""
     today = datetime.now(UTC).date()
     with err.status("looking"):
         async for each in examine(config, partial(read_list, options=config.youtube), url=url, today=today):

@@ -1,4 +1,4 @@
-"""Commands that run the daemon, and show how it is set up."""
+"""Commands that run the daemon, and show how it is set up, and what is wrong with that."""
 
 import asyncio
 from dataclasses import asdict
@@ -11,14 +11,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from daemon.app import serve as serve_daemon
+from daemon.cli_doctor import show_diagnoses
 from daemon.cli_output import err, out, print_json, print_table, set_up_logging
-from daemon.cli_run import AsJson, ConfigFile, failure, load, run
+from daemon.cli_run import TROUBLE, AsJson, ConfigFile, failure, load, run
 from daemon.config import describe
+from daemon.doctor import Diagnosis
 from daemon.first_scan import show_first_scan
 from daemon.keys import SERVICES
+from daemon.playlist_errors import NotYouTube
 from daemon.plugin_loading import describe_plugins
 from daemon.state_folder import prepare_state_folder
 from daemon.token_file import load_or_create_token
+from daemon.youtube_url import parse_address
 from engine.errors import SpectraError
 
 
@@ -83,3 +87,29 @@ def token(config: ConfigFile = None) -> None:
         typer.echo(load_or_create_token(loaded.state_dir))
     except (SpectraError, OSError) as error:
         raise failure(error) from error
+
+
+def doctor(
+    url: Annotated[
+        str | None, typer.Argument(help="A playlist to read as a trial.", show_default=False)
+    ] = None,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find out what is wrong: folders, permissions, versions, the daemon; and read one playlist as a trial.
+
+    Nothing is changed, and nobody outside is asked unless a playlist is given or configured. Exit code 1 if
+    something is not well.
+
+    Example: spectra doctor
+    """
+    loaded = load(config)
+    set_up_logging(loaded, quiet=True)
+    try:
+        address = None if url is None else parse_address(url).url
+    except NotYouTube as error:
+        raise failure(error) from error
+    found: list[Diagnosis] = []
+    run(show_diagnoses(loaded, address, found, as_json=as_json))
+    if not all(each.is_ok for each in found):
+        raise typer.Exit(TROUBLE)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from daemon.cli_audit import Kind, show_audit
 from daemon.cli_output import (
     blamed,
     counted,
@@ -109,5 +110,33 @@ def reindex(
         else:
             out.print(f"{counted(index['recordings'], 'recording')}, {index['postings']} postings")
         return 0
+
+    run_with_client(loaded, work)
+
+
+def audit(
+    *,
+    kind: Annotated[Kind | None, typer.Option(help="Only these.", show_default="all")] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Ask every recording anew, not only what came since the last audit."),
+    ] = False,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look through the whole library for duplicates, wrong names and broken files. Nothing is changed.
+
+    Ctrl-C stops waiting: a running daemon goes on, and what was found out already is never asked again.
+    Exit code 1 if something was found, 0 if all is well.
+
+    Example: spectra audit --kind duplicates
+    """
+    loaded = load(config)
+    set_up_logging(loaded, quiet=True)
+
+    async def work(client: Client) -> int:
+        if client.is_own:  # what is not indexed yet can't be compared
+            await until_indexed(client)
+        return TROUBLE if await show_audit(client, kind, fresh=fresh, as_json=as_json) else 0
 
     run_with_client(loaded, work)
