@@ -10,11 +10,11 @@ from daemon.audit_rows import KINDS, FindingKind, Run, ShownFinding, ShownMember
 from daemon.audit_run import Progress
 from daemon.keys import SERVICES
 from daemon.library import shown
+from daemon.query_numbers import LARGEST_ID, number
 
 _MOST_LISTED = 200
 _USUALLY_LISTED = 50
 """Findings; each may have as many members as `audit_duplicates.MOST_MEMBERS`."""
-_LARGEST_ID = 2**63 - 1
 
 
 async def get_audit(request: web.Request) -> web.Response:
@@ -23,8 +23,8 @@ async def get_audit(request: web.Request) -> web.Response:
     if unknown := query.keys() - {"kind", "after", "limit"}:
         raise web.HTTPBadRequest(text=f"{min(unknown)!r} is no parameter: kind, after and limit are.")
     kind = _kind(query.get("kind"))
-    limit = _number(query.get("limit"), "limit", _MOST_LISTED) or _USUALLY_LISTED
-    after = _number(query.get("after"), "after", _LARGEST_ID) or 0
+    limit = number(query.get("limit"), "limit", _MOST_LISTED) or _USUALLY_LISTED
+    after = number(query.get("after"), "after", LARGEST_ID) or 0
     audit = request.app[SERVICES].audit
     status = await audit.status()
     findings = await audit.findings(kind, after=after, limit=limit)
@@ -143,14 +143,6 @@ def _kind(text: str | None) -> FindingKind | None:
         if text == kind:
             return kind
     raise web.HTTPBadRequest(text=f"`kind` must be one of {', '.join(KINDS)}.")
-
-
-def _number(text: str | None, name: str, largest: int) -> int | None:
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= largest):
-        raise web.HTTPBadRequest(text=f"`{name}` must be a number up to {largest}.")
-    return int(text)
 
 
 async def _fresh(request: web.Request) -> bool:

@@ -12,11 +12,11 @@ from aiohttp import web
 from daemon.change_rows import Change
 from daemon.keys import SERVICES
 from daemon.library import shown
+from daemon.query_numbers import LARGEST_ID
 from daemon.tagging import Refused
 
 _MOST_LISTED = 1_000
 _USUALLY_LISTED = 100
-_LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _wanted(request: web.Request) -> _Wanted:
     return _Wanted(
         file=None if file is None else Path(file),
         since=_since(query.get("since")),
-        before_id=_number(query, "before", _LARGEST_ID),
+        before_id=_number(query, "before", LARGEST_ID),
         limit=_number(query, "limit", _MOST_LISTED) or _USUALLY_LISTED,
     )
 
@@ -145,7 +145,7 @@ def _number(query: dict[str, str], name: str, largest: int) -> int | None:
 
 def _change_id(request: web.Request) -> int:
     text = request.match_info["change_id"]
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= _LARGEST_ID):
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= LARGEST_ID):
         raise web.HTTPNotFound(text="A change is named by its number; GET /changes lists them.")
     return int(text)
 

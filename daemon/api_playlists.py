@@ -13,11 +13,11 @@ from daemon.keys import SERVICES
 from daemon.playlist_errors import IsConfigured, NoSuchPlaylist, NotYouTube
 from daemon.playlist_state import TRACK_STATES, KnownTrack, Pause, TrackState
 from daemon.playlists import ListView, PlaylistService
+from daemon.query_numbers import LARGEST_ID, number
 from daemon.youtube_url import parse_address
 
 _MOST_LISTED = 1_000
 _USUALLY_LISTED = 100
-_LARGEST_ID = 2**63 - 1
 _BODY = 'The body must be JSON: {"url": "https://music.youtube.com/playlist?list=...", "every": "6h"}.'
 
 
@@ -49,8 +49,8 @@ async def get_playlist(request: web.Request) -> web.Response:
     if unknown := query.keys() - {"state", "after", "limit"}:
         raise web.HTTPBadRequest(text=f"{min(unknown)!r} is no parameter: state, after and limit are.")
     state = _state(query.get("state"))
-    limit = _number(query.get("limit"), "limit", _MOST_LISTED) or _USUALLY_LISTED
-    after = _number(query.get("after"), "after", _LARGEST_ID) or 0
+    limit = number(query.get("limit"), "limit", _MOST_LISTED) or _USUALLY_LISTED
+    after = number(query.get("after"), "after", LARGEST_ID) or 0
     service, playlist_id = _service(request), _playlist_id(request)
     with _refusals():
         found = await service.one(playlist_id)
@@ -153,16 +153,8 @@ def _refusals() -> Iterator[None]:
 
 def _playlist_id(request: web.Request) -> int:
     text = request.match_info["playlist_id"]
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= _LARGEST_ID):
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= LARGEST_ID):
         raise web.HTTPNotFound(text="A playlist's id is a number, as GET /playlists answers it.")
-    return int(text)
-
-
-def _number(text: str | None, name: str, largest: int) -> int | None:
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= largest):
-        raise web.HTTPBadRequest(text=f"`{name}` must be a number up to {largest}.")
     return int(text)
 
 

@@ -13,6 +13,7 @@ from aiohttp import web
 from daemon.api_changes import described
 from daemon.keys import SERVICES
 from daemon.library import shown
+from daemon.query_numbers import LARGEST_ID, number
 from daemon.review_errors import NoSuchCandidate, NoSuchFile, NothingProposed, NotWritten
 from daemon.review_rows import ListedFile, Proposal
 from daemon.tag_fields import LONGEST_VALUE, TagFields, clean
@@ -20,7 +21,6 @@ from daemon.tag_fields import LONGEST_VALUE, TagFields, clean
 STATUSES = ("pending", "failed", "missing", "unknown", "incomplete", "named", "review", "tagged")
 _MOST_LISTED = 1_000
 _USUALLY_LISTED = 100
-_LARGEST_ID = 2**63 - 1
 _TEXTS = ("title", "artist", "album", "album_artist", "date")
 _NUMBERS = ("track", "track_total", "disc", "disc_total")
 
@@ -42,8 +42,8 @@ async def list_files(request: web.Request) -> web.Response:
     status = query.get("status")
     if status is not None and status not in STATUSES:
         raise web.HTTPBadRequest(text=f"`status` must be one of {', '.join(STATUSES)}.")
-    limit = _number(query.get("limit"), "limit", _MOST_LISTED) or _USUALLY_LISTED
-    after = _number(query.get("after"), "after", _LARGEST_ID) or 0
+    limit = number(query.get("limit"), "limit", _MOST_LISTED) or _USUALLY_LISTED
+    after = number(query.get("after"), "after", LARGEST_ID) or 0
     files = await review.files(status, after=after, limit=limit)
     return web.json_response(
         {
@@ -108,8 +108,8 @@ async def list_doubtful(request: web.Request) -> web.Response:
     """Answer with changes whose source says otherwise now; `next` is the next page's `after`."""
     if unknown := request.query.keys() - {"after", "limit"}:
         raise web.HTTPBadRequest(text=f"{min(unknown)!r} is no parameter: after and limit are.")
-    limit = _number(request.query.get("limit"), "limit", _MOST_LISTED) or _USUALLY_LISTED
-    after = _number(request.query.get("after"), "after", _LARGEST_ID) or 0
+    limit = number(request.query.get("limit"), "limit", _MOST_LISTED) or _USUALLY_LISTED
+    after = number(request.query.get("after"), "after", LARGEST_ID) or 0
     found = await request.app[SERVICES].identification.review.doubtful(after=after, limit=limit)
     return web.json_response(
         {
@@ -215,16 +215,8 @@ def _recording(body: Mapping[str, Any], name: str) -> int | None:
     return value
 
 
-def _number(text: str | None, name: str, largest: int) -> int | None:
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= largest):
-        raise web.HTTPBadRequest(text=f"`{name}` must be a number up to {largest}.")
-    return int(text)
-
-
 def _file_id(request: web.Request) -> int:
     text = request.match_info["file_id"]
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= _LARGEST_ID):
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= LARGEST_ID):
         raise web.HTTPNotFound(text="A file is named by its number; GET /files lists them.")
     return int(text)

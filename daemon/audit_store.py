@@ -5,9 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any
 
-from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
 from daemon.audit_broken import MISSING_S, SOUNDING_SHARE
@@ -27,7 +26,7 @@ from daemon.audit_rows import (
     Stated,
     SuspectFile,
 )
-from daemon.db import Database
+from daemon.db import Database, fetch
 from daemon.sources import TaggedFile
 from engine.kinship import Kinship
 
@@ -54,7 +53,7 @@ class AuditStore:
                 await cursor.execute(queries["forget_audited_recordings"])
                 await cursor.execute(queries["forget_kinships"])
                 await cursor.execute(queries["forget_audited_files"])
-            return Run(*(await _fetch(cursor, queries["add_audit_run"], {"is_fresh": is_fresh}))[0])
+            return Run(*(await fetch(cursor, queries["add_audit_run"], {"is_fresh": is_fresh}))[0])
 
     async def end_run(self, run_id: int, status: RunStatus, *, error: str | None = None) -> None:
         """Note how a run ended without a report."""
@@ -130,7 +129,7 @@ class AuditStore:
         """Replace the last report, and end the run, in one transaction; nothing if it was ended meanwhile."""
         queries = self._database.queries
         async with self._database.pool.connection() as connection, connection.cursor() as cursor:
-            if not await _fetch(cursor, queries["finish_audit_run"], {"run_id": run_id}):
+            if not await fetch(cursor, queries["finish_audit_run"], {"run_id": run_id}):
                 return
             await cursor.execute(queries["drop_old_audit_runs"])
             await cursor.execute(queries["drop_findings"])
@@ -175,14 +174,7 @@ class AuditStore:
 
     async def _all(self, query: str, **parameters: object) -> list[TupleRow]:
         async with self._database.pool.connection() as connection, connection.cursor() as cursor:
-            return await _fetch(cursor, self._database.queries[query], parameters)
-
-
-async def _fetch(
-    cursor: AsyncCursor[TupleRow], query: LiteralString, parameters: Mapping[str, Any]
-) -> list[TupleRow]:
-    await cursor.execute(query, parameters)
-    return await cursor.fetchall() if cursor.description else []
+            return await fetch(cursor, self._database.queries[query], parameters)
 
 
 def _pair(recording_id: int, other_id: int, kin: Kinship) -> Related:

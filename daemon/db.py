@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import resources
-from typing import LiteralString, cast
+from typing import Any, LiteralString, cast
 
 import psycopg
 from procrastinate.schema import SchemaManager
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
@@ -124,6 +124,14 @@ async def _apply(connection: Connection, version: int, script: _Migration) -> No
         await connection.execute(
             "INSERT INTO schema_migrations (version, name) VALUES (%s, %s)", (version, script.name)
         )
+
+
+async def fetch(
+    cursor: AsyncCursor[TupleRow], query: LiteralString, parameters: Mapping[str, Any]
+) -> list[TupleRow]:
+    """Run a statement and return its rows; none of one that returns nothing. Raises psycopg.Error."""
+    await cursor.execute(query, parameters)
+    return await cursor.fetchall() if cursor.description else []
 
 
 def load_queries() -> Queries:

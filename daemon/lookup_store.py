@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from psycopg.rows import TupleRow, class_row
 
-from daemon.db import Database
+from daemon.db import Database, fetch
 from daemon.lookup_rows import Asked, KnownAtPlace, LookedUp
 
 
@@ -55,5 +55,4 @@ class LookupStore:
 
     async def _all(self, query: str, **parameters: object) -> list[TupleRow]:
         async with self._database.pool.connection() as connection, connection.cursor() as cursor:
-            await cursor.execute(self._database.queries[query], parameters)
-            return await cursor.fetchall() if cursor.description else []
+            return await fetch(cursor, self._database.queries[query], parameters)

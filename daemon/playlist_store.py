@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any
 
-from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 
-from daemon.db import Database
+from daemon.db import Database, fetch
 from daemon.playlist_rows import ListKind, Track
 from daemon.playlist_state import (
     Choice,
@@ -74,7 +73,7 @@ class PlaylistStore:
         """Have a list read now, and what was given up of it tried again; False if there is no such list."""
         async with self._database.pool.connection() as connection, connection.cursor() as cursor:
             about = {"playlist_id": playlist_id, "now": now}
-            if not await _fetch(cursor, self._database.queries["read_playlist_soon"], about):
+            if not await fetch(cursor, self._database.queries["read_playlist_soon"], about):
                 return False
             await cursor.execute(self._database.queries["try_failed_again"], about)
             return True
@@ -101,7 +100,7 @@ class PlaylistStore:
         about: dict[str, Any] = {"playlist_id": playlist_id, "now": now}
         read = {"title": _text(title), "outcome": outcome, "detail": _text(detail), "next": next_sync_at}
         async with self._database.pool.connection() as connection, connection.cursor() as cursor:
-            if not await _fetch(cursor, queries["note_playlist_read"], about | read):
+            if not await fetch(cursor, queries["note_playlist_read"], about | read):
                 return False
             if is_whole:
                 await cursor.execute(queries["note_all_gone"], about)
@@ -166,11 +165,11 @@ class PlaylistStore:
                 "constellation": sound.constellation,
                 "duration_s": sound.duration_s,
             }
-            [(recording_id,)] = await _fetch(cursor, queries["add_recording"], recording)
+            [(recording_id,)] = await fetch(cursor, queries["add_recording"], recording)
             about = {"track_id": track_id, "recording_id": recording_id}
             details = {"album": clean_text(album or ""), "year": year, "cover": cover, "now": now}
             fetched = about | details
-            if not await _fetch(cursor, queries["note_fetched"], fetched):
+            if not await fetch(cursor, queries["note_fetched"], fetched):
                 await connection.rollback()
                 return None
             await cursor.execute(queries["add_source"], about)
@@ -201,14 +200,7 @@ class PlaylistStore:
 
     async def _all(self, query: str, **parameters: object) -> list[TupleRow]:
         async with self._database.pool.connection() as connection, connection.cursor() as cursor:
-            return await _fetch(cursor, self._database.queries[query], parameters)
-
-
-async def _fetch(
-    cursor: AsyncCursor[TupleRow], query: LiteralString, parameters: Mapping[str, Any]
-) -> list[TupleRow]:
-    await cursor.execute(query, parameters)
-    return await cursor.fetchall() if cursor.description else []
+            return await fetch(cursor, self._database.queries[query], parameters)
 
 
 def _listing(only: Collection[int] | None) -> list[int] | None:

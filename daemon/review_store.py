@@ -1,13 +1,11 @@
 """Rows of identification and review: the only place that knows the columns of proposals and rejections."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, LiteralString
+from collections.abc import Collection, Iterable, Sequence
 
-from psycopg import AsyncCursor
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
-from daemon.db import Database
+from daemon.db import Database, fetch
 from daemon.review_rows import (
     ApplyAs,
     Doubt,
@@ -104,10 +102,10 @@ class ReviewStore:
                 "recording_id": file.recording_id,
                 "naming": file.naming.value,
             }
-            if not await _fetch(cursor, self._database.queries["note_identified"], about):
+            if not await fetch(cursor, self._database.queries["note_identified"], about):
                 return False
             recording_ids = [number for each in candidates for number in each["recordings"]]
-            [(is_rejected,)] = await _fetch(
+            [(is_rejected,)] = await fetch(
                 cursor, self._database.queries["are_rejected"], about | {"candidates": recording_ids}
             )
             if is_rejected:
@@ -169,7 +167,7 @@ class ReviewStore:
         """Note that a reference was offered, and which sounds it may name; return the files of those."""
         async with self._database.pool.connection() as connection, connection.cursor() as cursor:
             again = {"recording_ids": list(to_identify)}
-            rows = await _fetch(cursor, self._database.queries["identify_again"], again)
+            rows = await fetch(cursor, self._database.queries["identify_again"], again)
             await cursor.execute(self._database.queries["note_offered"], {"recording_id": recording_id})
             return _ids(rows)
 
@@ -187,7 +185,7 @@ class ReviewStore:
                 await cursor.execute(queries["add_rejection"], wrong)
             # Locks the files' rows: a look that ends at this moment has noted its proposal, or sees this.
             again = {"recording_ids": [file_recording_id]}
-            file_ids = _ids(await _fetch(cursor, queries["identify_again"], again))
+            file_ids = _ids(await fetch(cursor, queries["identify_again"], again))
             await cursor.execute(queries["drop_rejected_proposals"], {"recording_id": file_recording_id})
             return file_ids
 
@@ -225,14 +223,7 @@ class ReviewStore:
 
     async def _all(self, query: str, **parameters: object) -> list[TupleRow]:
         async with self._database.pool.connection() as connection, connection.cursor() as cursor:
-            return await _fetch(cursor, self._database.queries[query], parameters)
-
-
-async def _fetch(
-    cursor: AsyncCursor[TupleRow], query: LiteralString, parameters: Mapping[str, Any]
-) -> list[TupleRow]:
-    await cursor.execute(query, parameters)
-    return await cursor.fetchall() if cursor.description else []
+            return await fetch(cursor, self._database.queries[query], parameters)
 
 
 def _ids(rows: Sequence[TupleRow]) -> list[int]:
