@@ -2,6 +2,7 @@
 
 import json
 import logging
+from datetime import datetime
 from typing import Any
 
 import typer
@@ -28,6 +29,17 @@ def set_up_logging(config: Config, *, quiet: bool) -> None:
         handlers = [logging.StreamHandler()]
     pattern = "%(message)s" if err.is_terminal else "%(levelname)s %(name)s: %(message)s"
     logging.basicConfig(level=level, format=pattern, handlers=handlers)
+    _quieten(level)
+
+
+def set_log_level(config: Config) -> None:
+    """Log what the configuration says from now on."""
+    level = logging.getLevelName(config.logging.level.upper())
+    logging.getLogger().setLevel(level)
+    _quieten(level)
+
+
+def _quieten(level: int) -> None:
     for noisy in ("procrastinate", "apscheduler"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
 
@@ -82,6 +94,19 @@ def print_status(current: dict[str, Any]) -> None:
         f"{counted(files['unknown'], 'file')} without a name ({files['to_identify']} not looked at yet), "
         f"{files['review']} to review, {to_tag} to tag, {files['tagged']} tagged"
     )
+    tell_pause(current["playlists"]["pause"])
+
+
+def tell_pause(pause: dict[str, str] | None) -> None:
+    """Print why and until when nothing is asked of the playlists' source, if that is so."""
+    if pause is not None:
+        until = local_time(pause["until"])
+        err.print(escape(f"Nothing is asked of YouTube until {until}: {pause['reason']}"))
+
+
+def local_time(moment: str) -> str:
+    """Return an ISO time as people here read it."""
+    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"
 
 
 def print_troubles(health: dict[str, Any]) -> None:

@@ -1,13 +1,12 @@
 """`spectra playlists` and `spectra sync`: which lists there are, and what came of them."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
-from daemon.cli_output import counted, err, out, print_json, print_table
+from daemon.cli_output import counted, err, local_time, out, print_json, print_table, tell_pause
 from daemon.client import Client
 from daemon.progress import Amount, show_progress
 
@@ -38,7 +37,7 @@ async def show_playlists(client: Client, *, as_json: bool) -> None:
             escape(each["detail"] or "not read yet"),
         )
     print_table(table)
-    _tell_pause(answer["pause"])
+    tell_pause(answer["pause"])
 
 
 async def add_playlist(client: Client, url: str, every: str | None, *, as_json: bool) -> None:
@@ -86,7 +85,7 @@ async def sync(client: Client, url: str | None, *, as_json: bool) -> bool:
     else:
         for each in lists:
             await _tell(client, each)
-        _tell_pause(answer["pause"])
+        tell_pause(answer["pause"])
     return answer["pause"] is None and bool(lists) and all(map(_is_well, lists))
 
 
@@ -97,7 +96,7 @@ def _of(answer: dict[str, Any], asked: Sequence[int]) -> list[dict[str, Any]]:
 def _is_well(playlist: dict[str, Any]) -> bool:
     """Tell whether a list was read whole, and all of it is there that can be."""
     counts = playlist["counts"]
-    is_all_there = not (counts["wanted"] or counts["failed"]) and counts["fetched"] + counts["refused"] > 0
+    is_all_there = not (counts["wanted"] or counts["failed"]) and counts["fetched"] > 0
     return bool(playlist["outcome"] == "read" and is_all_there)
 
 
@@ -122,13 +121,4 @@ def _tracks(counts: dict[str, int]) -> str:
 def _next(playlist: dict[str, Any]) -> str:
     if playlist["is_due"]:
         return "now"
-    return "when asked" if playlist["next_sync_at"] is None else _clock(playlist["next_sync_at"])
-
-
-def _tell_pause(pause: dict[str, str] | None) -> None:
-    if pause is not None:
-        err.print(f"Nothing is asked until {_clock(pause['until'])}: {escape(pause['reason'])}")
-
-
-def _clock(moment: str) -> str:
-    return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"
+    return "when asked" if playlist["next_sync_at"] is None else local_time(playlist["next_sync_at"])

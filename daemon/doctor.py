@@ -133,6 +133,9 @@ async def _trial(url: str, read_list: Callable[[str], Awaitable[Listing]]) -> Di
         listing = await read_list(url)
     except DaemonError as error:
         return Diagnosis("playlist", is_ok=False, sentence=f"{url}: {error}")
+    except Exception as error:  # noqa: BLE001 - what stumbles over an odd answer is what is looked for
+        kind = type(error).__name__
+        return Diagnosis("playlist", is_ok=False, sentence=f"{url}: {kind}: {error!s:.200}; try {_UPDATE}")
     playable = sum(track.video_id is not None for track in listing.tracks)
     sentence = f"{listing.title!r} has {len(listing.tracks)} tracks, {playable} of them playable"
     return Diagnosis("playlist", is_ok=playable > 0, sentence=sentence)

@@ -48,7 +48,15 @@ _UNKNOWN_ARTIST = "Unknown Artist"
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
-def keep(downloaded: Path, into: Path, track: Track, cover: bytes | None, number: int | None = None) -> Path:
+def keep(
+    downloaded: Path,
+    into: Path,
+    track: Track,
+    cover: bytes | None,
+    number: int | None = None,
+    *,
+    temporary_name: str | None = None,
+) -> Path:
     """Put a copy of a downloaded track in the library; return where it is.
 
     `Artist/Album (Year)/NN Title.ext`, without an album `Artist/Title.ext`. No file is ever replaced: another
@@ -59,6 +67,7 @@ def keep(downloaded: Path, into: Path, track: Track, cover: bytes | None, number
     into : an existing folder: a library that is not mounted is never made
     cover : JPEG or PNG; one that can't be embedded is left out
     number : the track's place on its album
+    temporary_name : of the file while it is made, if a sweep of leftovers is to spare it
 
     Raises
     ------
@@ -72,7 +81,7 @@ def keep(downloaded: Path, into: Path, track: Track, cover: bytes | None, number
             muxer, suffix = _container_of(container, name)
             folder, stem = _place(into, track, number)
             _make_folders(folder, into)
-            with temporary_beside(folder / "any", None) as temporary:
+            with temporary_beside(folder / "any", temporary_name) as temporary:
                 with _muxing(name):
                     _remux(container, temporary, muxer)
                 _tag(temporary, _fields(track, cover, number))

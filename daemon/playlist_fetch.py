@@ -6,21 +6,22 @@ import logging
 import shutil
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-import psycopg
-
 from daemon.index_keeper import IndexKeeper
 from daemon.playlist_errors import BrokenDownload, Unavailable
 from daemon.playlist_rows import Downloaded, Track
-from daemon.playlist_state import KnownTrack, TrackState
+from daemon.playlist_state import KnownTrack, TrackState, Trouble
 from daemon.playlist_store import PlaylistStore
 from daemon.source_backoff import BEHIND_OTHERS, after, backoff_of, fault_of
+from daemon.tag_fields import clean_text
 from daemon.track_choice import length_trouble
 from daemon.worker_jobs import Fingerprinted, fingerprint_file
 from daemon.workers import WorkerPool
+from daemon.write_rest import WriteRest, is_of_database
 from engine.errors import SpectraError
 from engine.settings import Settings
 
@@ -74,6 +75,7 @@ class FetchService:
         clock: Clock,
         on_reference: Callable[[int], Awaitable[object]],
         request_next: Callable[[], Awaitable[object]],
+        rest: WriteRest,
     ) -> None:
         """Prepare.
 
@@ -96,6 +98,7 @@ class FetchService:
         self._clock = clock
         self._on_reference = on_reference
         self._request_next = request_next
+        self._rest = rest
         self._ended_s: float | None = None
 
     async def start(self) -> None:
@@ -110,19 +113,25 @@ class FetchService:
         psycopg.Error : the job is done again
         """
         await self._request_next()
-        if await self._store.pause(self._clock()) is not None:
+        if self._rest.is_on() or await self._store.pause(self._clock()) is not None:
             return
+        await self._be_polite()
+        # Only now: meanwhile it may have left its list.
         known = await self._store.track_to_fetch(track_id, self._clock())
         if known is None:
             return
-        await self._be_polite()
-        folder = self._folder / str(track_id)
+        with self._rest.noting():
+            await self._fetch_or_note(known)
+
+    async def _fetch_or_note(self, known: KnownTrack) -> None:
+        folder = self._folder / str(known.track_id)
         try:
             await asyncio.to_thread(_emptied, folder)
             await self._fetch_into(folder, known)
-        except psycopg.Error:
-            raise
-        except Exception as error:  # noqa: BLE001 - one bad track never stops the others; it is logged below
+        except Exception as error:
+            if is_of_database(error):
+                raise
+            # one bad track never stops the others
             if isinstance(error, OSError) and error.errno in _OUR_DISK:
                 await self._note_no_room(error)
             else:
@@ -142,29 +151,37 @@ class FetchService:
         await self._save(known, downloaded, sound)
 
     async def _save(self, known: KnownTrack, downloaded: Downloaded, sound: Fingerprinted) -> None:
-        details, track = downloaded.details, known.track
+        track = _completed(known.track, downloaded)
         is_album_audio = track.kind == "album audio"
         wants_picture = is_album_audio or self._keep is not None
         picture = await self._picture(track) if wants_picture else None
+        if self._keep is not None:  # before it counts as fetched: a stop in the middle does it again
+            await self._keep_sound(self._keep, track, downloaded, picture)
         recording_id = await self._store.save_fetched(
             known.track_id,
             sound,
-            album=details.get("album"),
-            year=_year(details.get("release_year") or details.get("release_date")),
+            album=track.album,
+            year=track.year,
             cover=picture if is_album_audio else None,
             now=self._clock(),
         )
         if recording_id is None:
             return
+        # From here on the reference is there, whatever happens.
         self._index.add(recording_id, sound.postings)
         log.info("fetched %s as recording %d", known.page_url, recording_id)
-        # From here on the reference is there, whatever happens.
-        if self._keep is not None:
-            try:
-                await self._keep(track, downloaded, picture)
-            except (SpectraError, OSError) as error:
-                log.warning("%s is known, but its audio is not kept: %s", known.page_url, error)
         await self._on_reference(recording_id)
+
+    async def _keep_sound(
+        self, keep: Keeper, track: Track, downloaded: Downloaded, picture: bytes | None
+    ) -> None:
+        """Keep a sound if that goes: a reference is worth more than its audio."""
+        try:
+            await keep(track, downloaded, picture)
+        except (SpectraError, OSError) as error:
+            log.warning("the audio of %r is not kept: %s", track.title, error)
+        except Exception:  # libraries that meet an odd file
+            log.exception("the audio of %r is not kept", track.title)
 
     async def _be_polite(self) -> None:
         if self._ended_s is not None:
@@ -175,33 +192,40 @@ class FetchService:
         if not isinstance(error, SpectraError):
             log.error("%s can't be fetched", known.page_url, exc_info=error)
         reason = str(error) or type(error).__name__
-        pause = None
+        trouble = pause = None
         if fault != "track":
             setback, pause = after(error, await self._store.setback("downloads"))
-            until = None if pause is None else now + pause
-            await self._store.put_setback("downloads", setback, until=until, reason=reason)
-            if until is not None:
-                log.warning("%s; downloads go on at %s", reason, until.isoformat(timespec="seconds"))
-        if fault == "source" and pause is not None:
-            retry_at = now + pause + BEHIND_OTHERS
-            await self._store.note_track(
-                known.track_id, "wanted", reason, attempts=known.attempts, retry_at=retry_at
-            )
-            return
+            trouble = Trouble("downloads", setback, None if pause is None else now + pause, reason)
         state: TrackState = "unavailable" if isinstance(error, Unavailable) else "failed"
         attempts = known.attempts + 1
         delay = backoff_of(error).delay(attempts)
-        retry = None if delay is None else now + delay
-        await self._store.note_track(known.track_id, state, reason, attempts=attempts, retry_at=retry)
+        if fault == "source" and pause is not None:
+            state, attempts, delay = "wanted", known.attempts, pause + BEHIND_OTHERS
+        await self._store.note_track(
+            known.track_id,
+            state,
+            reason,
+            attempts=attempts,
+            retry_at=None if delay is None else now + delay,
+            trouble=trouble,
+        )
         log.warning("not fetched: %s: %s", known.page_url, reason)
+        if pause is not None:
+            log.warning("downloads go on at %s", (now + pause).isoformat(timespec="seconds"))
 
     async def _note_no_room(self, error: OSError) -> None:
         """Wait, for all tracks alike: it is our disk."""
         reason = f"the state folder can't take downloads: {error.strerror or error}"
         log.warning("%s", reason)
         setback = await self._store.setback("downloads")
-        until = self._clock() + _DISK_RETRY
-        await self._store.put_setback("downloads", setback, until=until, reason=reason)
+        await self._store.put_trouble(Trouble("downloads", setback, self._clock() + _DISK_RETRY, reason))
+
+
+def _completed(track: Track, downloaded: Downloaded) -> Track:
+    """Return a track with what its download knows where the list said nothing."""
+    details = downloaded.details
+    album = track.album or clean_text(details.get("album") or "")
+    return replace(track, album=album, year=track.year or _year(details.get("release_year")))
 
 
 def _emptied(folder: Path) -> None:

@@ -80,6 +80,10 @@ class Pause:
     until: datetime
     reason: str
 
+    def as_json(self) -> dict[str, str]:
+        """Return it as JSON values."""
+        return {"until": self.until.isoformat(), "reason": self.reason}
+
 
 @dataclass(frozen=True, slots=True)
 class Setback:
@@ -87,3 +91,14 @@ class Setback:
 
     strikes: int = 0
     length_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A failure that is, or may be, the source's: noted together with what it hit."""
+
+    work: Work
+    setback: Setback
+    until: datetime | None
+    """Nothing is asked until then; None: other things are."""
+    reason: str

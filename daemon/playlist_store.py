@@ -1,4 +1,4 @@
-"""Rows of playlists and their tracks: the only place that knows their columns."""
+"""Playlists and their tracks in the database."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -7,7 +7,8 @@ from typing import Any
 from psycopg.rows import TupleRow
 
 from daemon.db import Database, fetch
-from daemon.playlist_rows import ListKind, Track
+from daemon.playlist_columns import known_track, listed, plain_text, track_columns, trouble_columns
+from daemon.playlist_rows import ListKind
 from daemon.playlist_state import (
     Choice,
     KnownList,
@@ -18,6 +19,7 @@ from daemon.playlist_state import (
     Setback,
     TrackCounts,
     TrackState,
+    Trouble,
     Work,
 )
 from daemon.tag_fields import clean_text
@@ -32,17 +34,25 @@ class PlaylistStore:
         self._database = database
 
     async def put_configured(self, lists: Mapping[str, tuple[ListKind, float]], now: datetime) -> None:
-        """Make the lists of the configuration equal these: kind and seconds by URL."""
+        """Make the lists of the configuration equal these: kind and seconds by URL.
+
+        Times that a clock has set which was years ahead become now.
+        """
         queries = self._database.queries
         async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+            await cursor.execute(queries["mend_times_of_playlists"], {"now": now})
+            await cursor.execute(queries["mend_times_of_tracks"], {"now": now})
             await cursor.execute(queries["drop_configured_playlists"], {"urls": list(lists)})
             for url, (kind, every_s) in lists.items():
                 about = {"url": url, "kind": kind, "every_s": every_s, "now": now}
                 await cursor.execute(queries["put_configured_playlist"], about)
 
-    async def add(self, url: str, kind: ListKind, every_s: float | None, now: datetime) -> tuple[int, bool]:
+    async def add(
+        self, url: str, kind: ListKind, every_s: float | None, now: datetime, *, is_said: bool
+    ) -> tuple[int, bool]:
         """Return a list's number, and whether it is new; of a known one only how often it is read changes."""
-        rows = await self._all("add_playlist", url=url, kind=kind, every_s=every_s, now=now)
+        about = {"every_s": every_s, "is_said": is_said}
+        rows = await self._all("add_playlist", url=url, kind=kind, now=now, **about)
         return rows[0][0], rows[0][1]
 
     async def remove(self, playlist_id: int) -> ListSource | None:
@@ -62,12 +72,12 @@ class PlaylistStore:
         self, limit: int, after: int, only: Collection[int] | None, now: datetime
     ) -> list[int]:
         """Return the next lists whose turn it is and that have no job; none while the source pauses."""
-        about = {"limit": limit, "after": after, "only": _listing(only)}
+        about = {"limit": limit, "after": after, "only": listed(only)}
         return [row[0] for row in await self._all("playlists_to_read", now=now, **about)]
 
     async def tracks_to_fetch(self, of_lists: Collection[int] | None, now: datetime) -> list[int]:
         """Return the next tracks whose turn it is, unless the source pauses or enough jobs are queued."""
-        return [row[0] for row in await self._all("tracks_to_fetch", of_lists=_listing(of_lists), now=now)]
+        return [row[0] for row in await self._all("tracks_to_fetch", of_lists=listed(of_lists), now=now)]
 
     async def ask_for(self, playlist_id: int, now: datetime) -> bool:
         """Have a list read now, and what was given up of it tried again; False if there is no such list."""
@@ -98,33 +108,47 @@ class PlaylistStore:
         """
         queries = self._database.queries
         about: dict[str, Any] = {"playlist_id": playlist_id, "now": now}
-        read = {"title": _text(title), "outcome": outcome, "detail": _text(detail), "next": next_sync_at}
+        read = {
+            "title": plain_text(title),
+            "outcome": outcome,
+            "detail": plain_text(detail),
+            "next": next_sync_at,
+        }
         async with self._database.pool.connection() as connection, connection.cursor() as cursor:
-            if not await fetch(cursor, queries["note_playlist_read"], about | read):
+            if not await fetch(cursor, queries["note_playlist_read"], about | read | {"next": next_sync_at}):
                 return False
             if is_whole:
                 await cursor.execute(queries["note_all_gone"], about)
-            await cursor.executemany(queries["put_track"], [about | _track(each) for each in choices])
+            await cursor.executemany(queries["put_track"], [about | track_columns(each) for each in choices])
             return True
 
     async def note_list_failed(
-        self, playlist_id: int, *, outcome: Outcome, detail: str, next_sync_at: datetime | None, failures: int
+        self,
+        playlist_id: int,
+        *,
+        outcome: Outcome,
+        detail: str,
+        next_sync_at: datetime | None,
+        failures: int,
+        trouble: Trouble | None = None,
     ) -> None:
-        """Note why a list could not be read, and when that is tried again."""
-        about = {"outcome": outcome, "detail": _text(detail), "next": next_sync_at, "failures": failures}
-        await self._all("note_playlist_failed", playlist_id=playlist_id, **about)
+        """Note why a list could not be read, and when that is tried again, in one transaction."""
+        about = {"outcome": outcome, "detail": plain_text(detail), "next": next_sync_at, "failures": failures}
+        await self._note("note_playlist_failed", about | {"playlist_id": playlist_id}, trouble)
 
     async def tracks(
         self, playlist_id: int, state: TrackState | None, *, after: int, limit: int
     ) -> list[KnownTrack]:
         """Return the next tracks of a list by number, those that left it too."""
         about = {"state": state, "after": after, "limit": limit}
-        return [_known(row) for row in await self._all("playlist_tracks", playlist_id=playlist_id, **about)]
+        return [
+            known_track(row) for row in await self._all("playlist_tracks", playlist_id=playlist_id, **about)
+        ]
 
     async def track_to_fetch(self, track_id: int, now: datetime) -> KnownTrack | None:
         """Return a track whose turn it (still) is."""
         rows = await self._all("track_to_fetch", track_id=track_id, now=now)
-        return _known(rows[0]) if rows else None
+        return known_track(rows[0]) if rows else None
 
     async def note_track(
         self,
@@ -134,10 +158,12 @@ class PlaylistStore:
         *,
         attempts: int = 0,
         retry_at: datetime | None,
+        trouble: Trouble | None = None,
     ) -> None:
         """Note why a track was not fetched, and when that is tried again; nothing if it was by now."""
-        about = {"state": state, "reason": None if reason is None else _text(reason)}
-        await self._all("note_track", track_id=track_id, attempts=attempts, retry_at=retry_at, **about)
+        about = {"state": state, "reason": None if reason is None else plain_text(reason)}
+        times = {"attempts": attempts, "retry_at": retry_at}
+        await self._note("note_track", about | times | {"track_id": track_id}, trouble)
 
     async def save_fetched(
         self,
@@ -186,59 +212,22 @@ class PlaylistStore:
         rows = await self._all("source_setback", work=work)
         return Setback(*rows[0]) if rows else Setback()
 
-    async def put_setback(
-        self, work: Work, setback: Setback, *, until: datetime | None, reason: str | None
-    ) -> None:
-        """Note that the source failed once more, and until when nothing is asked (None: it is)."""
-        about = {"strikes": setback.strikes, "length_s": setback.length_s}
-        said = None if reason is None else _text(reason)
-        await self._all("put_source_setback", work=work, until=until, reason=said, **about)
+    async def put_trouble(self, trouble: Trouble) -> None:
+        """Note that the source failed once more, and until when nothing is asked."""
+        await self._all("put_source_setback", **trouble_columns(trouble))
 
     async def forget_setbacks(self, work: Work) -> None:
         """Note that the source answers."""
         await self._all("forget_source_setbacks", work=work)
 
+    async def _note(self, query: str, about: Mapping[str, object], trouble: Trouble | None) -> None:
+        """Note what failed, and what that says of the source: nobody sees one without the other."""
+        queries = self._database.queries
+        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+            await cursor.execute(queries[query], about)
+            if trouble is not None:
+                await cursor.execute(queries["put_source_setback"], trouble_columns(trouble))
+
     async def _all(self, query: str, **parameters: object) -> list[TupleRow]:
         async with self._database.pool.connection() as connection, connection.cursor() as cursor:
             return await fetch(cursor, self._database.queries[query], parameters)
-
-
-def _listing(only: Collection[int] | None) -> list[int] | None:
-    return None if only is None else list(only)
-
-
-def _track(choice: Choice) -> dict[str, object]:
-    track = choice.track
-    return {
-        "video_id": track.video_id,
-        "title": _text(track.title),
-        "artists": [_text(artist) for artist in track.artists],
-        "album": clean_text(track.album or ""),
-        "year": track.year,
-        "duration_s": track.duration_s,
-        "kind": track.kind,
-        "thumbnail_url": track.thumbnail_url,
-        "page_url": f"https://music.youtube.com/watch?v={track.video_id}",
-        "position": choice.position,
-        "refusal": choice.refusal,
-    }
-
-
-def _known(row: TupleRow) -> KnownTrack:
-    track_id, video_id, title, artists, album, year, duration_s, kind, thumbnail_url, *rest = row
-    track = Track(
-        video_id=video_id,
-        title=title,
-        artists=tuple(artists),
-        album=album,
-        year=year,
-        duration_s=duration_s,
-        kind=kind,
-        thumbnail_url=thumbnail_url,
-    )
-    return KnownTrack(track_id, track, *rest)
-
-
-def _text(text: str) -> str:
-    """Return what PostgreSQL's text can hold."""
-    return clean_text(text) or ""

@@ -1,47 +1,20 @@
-"""Lists of YouTube Music whose tracks become references: which there are, and what they say."""
+"""Lists of YouTube Music whose tracks become references: which there are, and whose turn it is."""
 
-import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Protocol
+from datetime import datetime
 
-import psycopg
-
-from daemon.playlist_errors import IsConfigured, NoSuchPlaylist, SourceBlocked, SourceChanged, SourceError
-from daemon.playlist_rows import Listing, ListKind
-from daemon.playlist_state import (
-    Choice,
-    KnownList,
-    KnownTrack,
-    ListSource,
-    Outcome,
-    Pause,
-    TrackCounts,
-    TrackState,
-)
+from daemon.playlist_errors import IsConfigured, NoSuchPlaylist
+from daemon.playlist_rows import ListKind
+from daemon.playlist_state import KnownList, KnownTrack, ListSource, Pause, TrackCounts, TrackState
 from daemon.playlist_store import PlaylistStore
-from daemon.source_backoff import after, backoff_of, fault_of
-from daemon.track_choice import ChoiceRules, named, refusal
-
-log = logging.getLogger(__name__)
 
 SYNC = "sync"
 FETCH = "fetch"
 """Kinds of jobs, as their queueing locks begin (sql/playlists.sql)."""
 SOURCE_LOCK = "youtube"
 """Jobs with it run one at a time: the source is asked for one thing after the other."""
-_MOST_FAILURES = 5
-"""A list that nobody wants read regularly is given up after so many."""
-
 Clock = Callable[[], datetime]
-
-
-class Reader(Protocol):
-    """Reads a list."""
-
-    async def __call__(self, url: str) -> Listing:
-        """Return what the list says. Raises SourceError, DaemonError; a cancellation ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +28,12 @@ class ListView:
 
 
 class PlaylistService:
-    """Knows the lists, and does the jobs that read them."""
+    """Knows the lists, and which of them and of their tracks are due."""
 
     def __init__(
         self,
         store: PlaylistStore,
         *,
-        read: Reader,
-        rules: ChoiceRules,
-        most_tracks: int,
         clock: Clock,
         request: Callable[[str, Collection[int] | None], Awaitable[object]],
         by_itself: bool,
@@ -72,14 +42,10 @@ class PlaylistService:
 
         Parameters
         ----------
-        most_tracks : that `read` returns of a list
         request : has jobs of a kind queued, for these lists, or all that are due
         by_itself : read lists when it is time; else only those that somebody asks for now
         """
         self._store = store
-        self._read = read
-        self._rules = rules
-        self._most_tracks = most_tracks
         self._clock = clock
         self._request = request
         self._by_itself = by_itself
@@ -89,9 +55,17 @@ class PlaylistService:
         """Take over what the configuration says: kind and seconds, by canonical URL."""
         await self._store.put_configured(configured, self._clock())
 
-    async def add(self, url: str, kind: ListKind, every_s: float | None) -> tuple[ListView, bool]:
-        """Return the list of a canonical URL, and whether it is new."""
-        playlist_id, is_new = await self._store.add(url, kind, every_s, self._clock())
+    async def add(
+        self, url: str, kind: ListKind, every_s: float | None, *, is_said: bool = True
+    ) -> tuple[ListView, bool]:
+        """Return the list of a canonical URL, and whether it is new.
+
+        Parameters
+        ----------
+        every_s : None: it is read only when somebody asks
+        is_said : else a list that is known stays as it is
+        """
+        playlist_id, is_new = await self._store.add(url, kind, every_s, self._clock(), is_said=is_said)
         if every_s is not None:
             self._asked.add(playlist_id)
             await self._request(SYNC, [playlist_id])
@@ -146,87 +120,6 @@ class PlaylistService:
             return []
         return await self._store.tracks_to_fetch(None if self._by_itself else self._asked, self._clock())
 
-    async def sync(self, playlist_id: int) -> None:
-        """Read a list, choose among its tracks, and have them fetched.
-
-        Raises
-        ------
-        psycopg.Error : the job is done again
-        """
-        found = await self._store.lists(playlist_id)
-        if not found or await self._store.pause(self._clock()) is not None:
-            return
-        try:
-            listing = await self._read(found[0].url)
-        except psycopg.Error:
-            raise
-        except Exception as error:  # noqa: BLE001 - one bad list never stops the others; it is logged below
-            await self._note_failure(found[0], error)
-            return
-        await self._store.forget_setbacks("lists")
-        await self._note(found[0], listing)
-        await self._request(FETCH, None)
-
-    async def _note(self, known: KnownList, listing: Listing) -> None:
-        choices, unplayable = self._choices(listing)
-        outcome, detail = _result(listing, unplayable, self._most_tracks)
-        now = self._clock()
-        is_noted = await self._store.note_listing(
-            known.playlist_id,
-            title=listing.title,
-            choices=choices,
-            is_whole=outcome == "read" and len(listing.tracks) < self._most_tracks,
-            outcome=outcome,
-            detail=detail,
-            next_sync_at=None if known.every_s is None else now + timedelta(seconds=known.every_s),
-            now=now,
-        )
-        if is_noted:
-            level = logging.INFO if outcome == "read" else logging.WARNING
-            log.log(level, "%s (%s): %s", listing.title, known.url, detail)
-
-    def _choices(self, listing: Listing) -> tuple[list[Choice], int]:
-        """Return what of a list is taken and refused, each video once, and how many entries have none."""
-        choices: dict[str, Choice] = {}
-        unplayable = 0
-        for position, track in enumerate(listing.tracks):
-            if track.video_id is None:
-                unplayable += 1
-            elif track.video_id not in choices:
-                why_not = refusal(track, listing.kind, self._rules)
-                choices[track.video_id] = Choice(named(track), position, why_not)
-        return list(choices.values()), unplayable
-
-    async def _note_failure(self, known: KnownList, error: Exception) -> None:
-        now = self._clock()
-        if not isinstance(error, SourceError):
-            log.error("%s can't be read", known.url, exc_info=error)
-        reason = str(error) or type(error).__name__
-        pause = None
-        if fault_of(error) != "track" and not isinstance(
-            error, SourceChanged
-        ):  # one list's answer says little
-            setback, pause = after(error, await self._store.setback("lists"))
-            until = None if pause is None else now + pause
-            await self._store.put_setback("lists", setback, until=until, reason=reason)
-        outcome: Outcome = "blocked" if isinstance(error, SourceBlocked) else "failed"
-        failures = known.failures + 1
-        delay = pause or backoff_of(error).delay(failures)
-        if known.every_s is not None:
-            # A list that is gone is asked for as often as any: it may be public again tomorrow.
-            usual = timedelta(seconds=known.every_s)
-            delay = pause or min(delay or usual, usual)
-        elif fault_of(error) == "track" or failures >= _MOST_FAILURES:
-            delay = None  # whoever asked for it sees why, and may ask again
-        await self._store.note_list_failed(
-            known.playlist_id,
-            outcome=outcome,
-            detail=reason,
-            next_sync_at=None if delay is None else now + delay,
-            failures=failures,
-        )
-        log.warning("%s can't be read: %s", known.title or known.url, reason)
-
     async def _views(self, lists: Sequence[KnownList]) -> list[ListView]:
         now = self._clock()
         counts = await self._store.counts(now)
@@ -238,23 +131,3 @@ class PlaylistService:
             )
             for each in lists
         ]
-
-
-def _result(listing: Listing, unplayable: int, most_tracks: int) -> tuple[Outcome, str]:
-    """Return whether all that was asked for came, and what came, in words."""
-    came = len(listing.tracks)
-    said = f"{came} track{'' if came == 1 else 's'}"
-    if unplayable:
-        said += f", {unplayable} of them can't be played"
-    if came >= most_tracks:
-        return "read", f"{said}: the first of it, as many as youtube.most_tracks allows"
-    if listing.announced is not None and came < listing.announced:
-        return (
-            "incomplete",
-            f"{said}; it says that it has {listing.announced}: nothing counts as gone",
-        )
-    if not came:
-        return ("read", "it is empty") if listing.announced == 0 else ("incomplete", "no track came")
-    if unplayable == came:
-        return "incomplete", f"{said}: nothing can be fetched"
-    return "read", said

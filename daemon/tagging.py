@@ -9,6 +9,7 @@ from daemon.change_rows import Cause, Change, FileToTag, Json, written
 from daemon.change_settling import Settler
 from daemon.change_undoing import Undoer, Undone
 from daemon.change_writer import ChangeWriter, drop, until_stored
+from daemon.counters import TagCounters
 from daemon.errors import WorkerDied
 from daemon.file_safety import name_of
 from daemon.journal import Journal
@@ -49,6 +50,7 @@ class TaggingService:
     def __init__(
         self, journal: Journal, workers: WorkerPool, own_writes: OwnWrites, *, quiet_s: float
     ) -> None:
+        self.counters = TagCounters()
         self._journal = journal
         self._workers = workers
         self._quiet_s = quiet_s
@@ -68,6 +70,11 @@ class TaggingService:
         moved until the scans say where to. Raises psycopg.Error.
         """
         await self._settler.settle()
+
+    @property
+    def run(self) -> str:
+        """Return what begins the names of this run's temporary files, which `sweep` spares."""
+        return self._writer.run
 
     def sweep(self, roots: list[Path]) -> None:
         """Begin to delete what killed runs left beside files."""
@@ -95,11 +102,14 @@ class TaggingService:
         psycopg.Error : the database is away; nothing was written
         """
         try:
-            return await self._apply(
+            done = await self._apply(
                 file_id, fields, cause=cause, recording_id=recording_id, evidence=evidence, mode=mode
             )
         except (TagError, OSError, WorkerDied, MemoryError) as error:
+            self.counters.wrote("refused")
             return refusal(error)
+        self.counters.wrote("written" if isinstance(done, Change) else "unchanged")
+        return done
 
     async def undo(self, change_id: int, *, force: bool = False) -> Undone | Refused:
         """Give a file back the bytes it had before a change, if it is exactly what was written then.
@@ -113,9 +123,12 @@ class TaggingService:
         psycopg.Error : the database is away; nothing was undone
         """
         try:
-            return await self._undoer.undo(change_id, force=force)
+            undone = await self._undoer.undo(change_id, force=force)
         except (TagError, OSError, WorkerDied, MemoryError) as error:
+            self.counters.undid("refused")
             return refusal(error)
+        self.counters.undid("undone")
+        return undone
 
     async def _apply(
         self,

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from daemon.picture_size import picture_size
 from daemon.tag_fields import LARGEST_COVER_BYTES
 
 log = logging.getLogger(__name__)
@@ -13,8 +14,8 @@ log = logging.getLogger(__name__)
 _HOSTS = frozenset({"i.ytimg.com", "yt3.ggpht.com", "yt3.googleusercontent.com", "lh3.googleusercontent.com"})
 _TIMEOUT = aiohttp.ClientTimeout(total=30.0, sock_connect=10.0, sock_read=10.0)
 _HEADERS = {"Accept": "image/jpeg, image/png"}
-_KINDS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
-"""JPEG and PNG: tags take nothing else."""
+_SIDES_PX = range(64, 4_097)
+"""Less is a placeholder; more can be a small file that exhausts the memory of whoever shows it."""
 
 
 def is_thumbnail_url(url: str) -> bool:
@@ -46,12 +47,19 @@ async def fetch_thumbnail(
                 return None
             content = await _limited(response)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        log.info("no cover: %.200s: %s", url, str(error) or type(error).__name__)
+        log.info("no cover: %.200s: %s", url, _reason(error))
         return None
-    if content is None or not content.startswith(_KINDS):
-        log.info("no cover: what %.200s sends is too large, or neither JPEG nor PNG", url)
+    size_px = None if content is None else picture_size(content)
+    if size_px is None or not all(side in _SIDES_PX for side in size_px):
+        log.info("no cover: what %.200s sends is too large, too small, or neither JPEG nor PNG", url)
         return None
     return content
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientResponseError):  # its words show the proxy, with its password
+        return f"the proxy answers {error.status}"
+    return str(error) or type(error).__name__
 
 
 def _as_jpeg(url: str) -> str:

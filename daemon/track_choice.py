@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from daemon.playlist_rows import ListKind, Track
 
@@ -43,6 +44,10 @@ _ASKED_BY_NAME: tuple[ListKind, ...] = ("album", "track")
 """Who lists one album or one track wants just that."""
 _ASIDE = re.compile(r"[(\[{\u3010\uff08]([^()\[\]{}\u3010\u3011\uff08\uff09]*)[)\]}\u3011\uff09]?")
 _DASH = re.compile(r"\s[-\u2010-\u2015|\u2022~]+\s|\s*[|\u2022]\s*")
+_CHANNEL = re.compile(r"(?:\s*[-\u2010-\u2015])?\s*(?:vevo|official|topic)$", re.IGNORECASE)
+"""What channels add to the names of artists."""
+_ACCENTS_FROM = 200
+"""Canonical combining classes of marks above and below letters; lesser ones make other letters (kana)."""
 _SHORTEST_S = 20.0
 """Less is a jingle, or a preview."""
 _DIFFERS_S = 10.0
@@ -68,7 +73,7 @@ def refusal(track: Track, kind: ListKind, rules: ChoiceRules) -> str | None:
     """Return why a track of such a list is not taken; None: it is."""
     if track.duration_s is not None and track.duration_s > rules.longest_s:
         return f"it is {_clock(track.duration_s)} long: more than youtube.longest_s"
-    if not track.artists or not _words(" ".join(track.artists)) or not track.title.strip():
+    if not "".join(track.artists).strip() or not track.title.strip():
         return "the list does not say who plays it, or what it is called"
     if kind in _ASKED_BY_NAME:
         return None
@@ -83,10 +88,11 @@ def refused_word(title: str, refused: Sequence[str]) -> str | None:
 
     Entries of one word count in asides only: in brackets, or after a dash; so `Live and Let Die`, `Alive` and
     `Discover` pass, and `Imagine (Live)` and `Imagine - Live` don't. Entries of several words count anywhere.
+    Case and accents make no difference.
     """
     everything, asides = _words(title), [_words(aside) for aside in _asides(title)]
     for entry in refused:
-        words = _words(entry)
+        words = _entry_words(entry)
         if not words:
             continue
         if any(_contains(place, words) for place in ([everything] if len(words) > 1 else asides)):
@@ -119,9 +125,12 @@ def named(track: Track) -> Track:
 def _without_artist(track: Track) -> str:
     """Return the title without `Artist - ` before it."""
     head, dash, rest = _first_split(track.title)
-    artists = (*track.artists, " ".join(track.artists))
-    is_theirs = any(_words(artist) == _words(head) != () for artist in artists)
-    return rest if dash and is_theirs and _words(rest) else track.title
+    if not dash or not _words(rest):
+        return track.title
+    name = "".join(_words(head))  # channels are called ArcticMonkeysVEVO
+    artists = (*track.artists, " ".join(track.artists), *(_CHANNEL.sub("", each) for each in track.artists))
+    is_theirs = any("".join(_words(artist)) == name != "" for artist in artists)
+    return rest if is_theirs else track.title
 
 
 def _asides(title: str) -> Iterator[str]:
@@ -144,9 +153,28 @@ def _contains(place: tuple[str, ...], words: tuple[str, ...]) -> bool:
     return any(place[start : start + len(words)] == words for start in range(len(place) - len(words) + 1))
 
 
+@lru_cache(maxsize=1_000)  # thousands of titles are held against the same entries
+def _entry_words(entry: str) -> tuple[str, ...]:
+    return _words(entry)
+
+
 def _words(text: str) -> tuple[str, ...]:
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return tuple(re.findall(r"[^\W_]+", folded))
+    """Return the words without case and accents: runs of letters, digits, and marks that belong to them."""
+    spaced = "".join(each if each.isalnum() or _is_mark(each) else " " for each in _folded(text))
+    return tuple(word for word in spaced.split() if any(map(str.isalnum, word)))
+
+
+def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    # Twice: the lower case of a dotted capital I is an i with a dot above it.
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    plain = "".join(each for each in apart if unicodedata.combining(each) < _ACCENTS_FROM)
+    return unicodedata.normalize("NFC", plain).replace("\N{LATIN SMALL LETTER DOTLESS I}", "i")
+
+
+def _is_mark(each: str) -> bool:
+    return not each.isascii() and unicodedata.category(each).startswith("M")
 
 
 def _clock(duration_s: float) -> str:

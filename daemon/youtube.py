@@ -3,13 +3,15 @@
 import logging
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 
 from daemon.config_options import YouTube
+from daemon.download_watch import LeastSpeed, must_move
 from daemon.keep_audio import keep
+from daemon.leftovers import temporary_name
 from daemon.library import shown
 from daemon.playlist_rows import Downloaded, Listing, Track
 from daemon.side_process import run_aside
@@ -23,6 +25,8 @@ from daemon.youtube_url import parse_address
 log = logging.getLogger(__name__)
 
 _READ_WITHIN_S = 600.0
+_READ_S_PER_TRACK = 0.05
+"""A page has 100 tracks, and comes within one second or two."""
 _FETCH_WITHIN_S = 1_800.0
 _NICE = 10
 
@@ -35,6 +39,9 @@ class YouTubeMusic:
     cache_folder: Path
     """Where yt-dlp remembers how it solved challenges."""
     workers: WorkerPool
+    run: str = ""
+    """Of this daemon: a sweep of what others left spares its temporary files."""
+    least_speed: LeastSpeed = field(default_factory=LeastSpeed)
 
     async def read(self, url: str) -> Listing:
         """Return what a list says. Raises SourceError, DaemonError."""
@@ -53,14 +60,18 @@ class YouTubeMusic:
             cache_folder=self.cache_folder,
             extractor_arguments=_extractor_arguments(self.options.extractor_args),
         )
-        return await run_aside(
-            download, track.video_id or "", folder, options, within_s=_FETCH_WITHIN_S, nice=_NICE
-        )
+        async with must_move(folder, self.least_speed):
+            return await run_aside(
+                download, track.video_id or "", folder, options, within_s=_FETCH_WITHIN_S, nice=_NICE
+            )
 
     async def keep(self, track: Track, downloaded: Downloaded, cover: bytes | None) -> None:
         """Keep a track's sound, if that is configured. Raises SourceError, DaemonError, OSError."""
         if self.options.keep is not None:
-            place = await self.workers.run(keep, downloaded.path, self.options.keep, track, cover)
+            name = temporary_name(self.run)
+            place = await self.workers.run(
+                keep, downloaded.path, self.options.keep, track, cover, temporary_name=name
+            )
             log.info("kept %r as %s", track.title, shown(os.fsencode(place)))
 
     async def picture(self, track: Track) -> bytes | None:
@@ -78,10 +89,9 @@ class YouTubeMusic:
 
 async def read_list(url: str, options: YouTube) -> Listing:
     """Return what a list says. Raises SourceError, DaemonError."""
-    proxy = _proxy_of(options)
-    return await run_aside(
-        _read, url, options.headers_file, options.most_tracks, proxy, within_s=_READ_WITHIN_S
-    )
+    proxy, most_tracks = _proxy_of(options), options.most_tracks
+    within_s = _READ_WITHIN_S + _READ_S_PER_TRACK * most_tracks
+    return await run_aside(_read, url, options.headers_file, most_tracks, proxy, within_s=within_s)
 
 
 def _proxy_of(options: YouTube) -> str | None:

@@ -126,7 +126,7 @@ def _parameters(video_id: str, work: Path, options: DownloadOptions, told: "_Tol
         "paths": {"home": str(work)},
         "playlist_items": "1",
         "progress_hooks": [_SizeLimit(video_id, options.largest_bytes)],
-        "proxy": options.proxy,
+        "proxy": options.proxy or "",  # without one it takes what the environment says
         "quiet": True,
         "retries": _TRIES,
         "skip_unavailable_fragments": False,

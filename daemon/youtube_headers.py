@@ -15,6 +15,8 @@ _COOKIE = "__Secure-3PAPISID"
 """What ytmusicapi makes the authorisation of; without it, it stops in the middle."""
 _ASSUMED = {"authorization": "SAPISIDHASH", "origin": MUSIC_URL, "x-goog-authuser": "0"}
 """What a file may lack: the first is made anew each time, and tells ytmusicapi whose headers these are."""
+_OF_ONE_REQUEST = frozenset({"accept-encoding", "connection", "content-length", "host"})
+"""What a browser said of the request that was copied: of ours it would be wrong."""
 
 
 def read_headers(path: Path) -> dict[str, str]:
@@ -38,7 +40,10 @@ def read_headers(path: Path) -> dict[str, str]:
         raise HeadersUnusable(str(path), "it is not JSON") from error
     if not isinstance(told, dict) or not all(_is_header(value) for value in told.values()):
         raise HeadersUnusable(str(path), "it is not an object of headers")
-    headers = CaseInsensitiveDict({**_ASSUMED, **{str(name).lower(): value for name, value in told.items()}})
+    given = {str(name).lower(): value for name, value in told.items()}
+    headers = CaseInsensitiveDict(
+        {**_ASSUMED, **{name: value for name, value in given.items() if name not in _OF_ONE_REQUEST}}
+    )
     if _COOKIE not in headers.get("cookie", ""):
         raise HeadersUnusable(str(path), f"its cookie has no {_COOKIE}: the browser was not signed in")
     if "SAPISIDHASH" not in headers["authorization"]:

@@ -16,7 +16,7 @@ from daemon.playlist_rows import Listing, Track
 from daemon.youtube_headers import read_headers
 from daemon.youtube_playable import refusal_of_player
 from daemon.youtube_session import Asked, open_session
-from daemon.youtube_tracks import AlbumPage, Said, album_page, player_track, text, track_of
+from daemon.youtube_tracks import AlbumPage, Said, album_page, count_of, player_track, text, track_of
 from daemon.youtube_url import Target
 
 _MOST_TOP_TRACKS = 100
@@ -102,7 +102,7 @@ class _Music(YTMusic):
 def _playlist(music: _Music, limit: int) -> Listing:
     said = music.get_playlist(music.target.id, limit)
     tracks = tuple(track_of(each) for each in said["tracks"][:limit])
-    return Listing(music.target.kind, text(said.get("title")), tracks, said.get("trackCount"))
+    return Listing(music.target.kind, text(said.get("title")), tracks, count_of(said.get("trackCount")))
 
 
 def _album(music: _Music, limit: int) -> Listing:
@@ -119,7 +119,7 @@ def _album(music: _Music, limit: int) -> Listing:
     entries: Sequence[Said] = audio or page.get("tracks") or []
     tracks = tuple(track_of(each, known) for each in entries[:limit])
     title = known.title or next((each.album for each in tracks if each.album), "")
-    return Listing("album", title, tracks, page.get("trackCount") or len(entries))
+    return Listing("album", title, tracks, count_of(page.get("trackCount")) or len(entries))
 
 
 def _artist(music: _Music, limit: int) -> Listing:
@@ -144,8 +144,7 @@ def _queued(music: _Music) -> Track | None:
         said = music.get_watch_playlist(music.target.id, limit=1)["tracks"]
     except YTMusicServerError:  # no queue
         return None
-    assert isinstance(said, list)
-    for entry in said[:1]:
+    for entry in said[:1] if isinstance(said, list) else []:
         for version in (entry, entry.get("counterpart") or {}):
             track = track_of(version)
             if track.video_id == music.target.id:

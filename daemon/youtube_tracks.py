@@ -17,6 +17,7 @@ _LONGEST_TEXT = 500
 """Characters of a title or a name."""
 _COVER_PX = 544
 """Width of a cover on an album's page; lists have links to 120 pixels of the same picture."""
+_LONGEST_ADDRESS = 2_000
 _SIZE = re.compile(r"=w\d+-h\d+")
 
 
@@ -80,6 +81,11 @@ def text(said: object) -> str:
     return " ".join(visible.split())[:_LONGEST_TEXT]
 
 
+def count_of(said: object) -> int | None:
+    """Return how many there are, if it is said in a number."""
+    return said if isinstance(said, int) and said >= 0 else None
+
+
 def _video_id(said: object) -> str | None:
     return said if isinstance(said, str) and VIDEO_ID.fullmatch(said) else None
 
@@ -118,8 +124,12 @@ def _largest(said: object) -> str | None:
     """Return the address of the largest picture, in a cover's size where the server makes any size."""
     if not isinstance(said, Sequence) or isinstance(said, str):
         return None
-    pictures = [each for each in said if isinstance(each, Mapping) and isinstance(each.get("url"), str)]
+    pictures = [each for each in said if isinstance(each, Mapping) and _is_address(each.get("url"))]
     if not pictures:
         return None
     largest = max(pictures, key=lambda each: each["width"] if isinstance(each.get("width"), int) else 0)
     return _SIZE.sub(f"=w{_COVER_PX}-h{_COVER_PX}", str(largest["url"]), count=1)
+
+
+def _is_address(said: object) -> bool:
+    return isinstance(said, str) and len(said) <= _LONGEST_ADDRESS and said.isascii() and said.isprintable()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from aiohttp.test_utils import TestServer
 from daemon.youtube_download import DownloadOptions
 
 _PIECE_BYTES = 8_192
+_DRIP_S = 0.1
 
 
 @dataclass(slots=True)
@@ -28,6 +30,8 @@ class Media:
     headers: dict[str, str] = field(default_factory=dict)
     stalls_after_bytes: int | None = None
     """Then nothing more comes, until the server stops."""
+    drips_after_bytes: int | None = None
+    """Then a byte comes now and then."""
     redirect: str | None = None
 
 
@@ -40,6 +44,8 @@ class MediaServer:
         self.cookies: list[str] = []
         self.stalled = asyncio.Event()
         """Set while somebody waits for a stalled answer."""
+        self.dripped = 0
+        """Bytes that came one by one."""
         self._closing = asyncio.Event()
         app = web.Application()
         app.router.add_get("/media/{video_id}", self._send)
@@ -88,12 +94,26 @@ class MediaServer:
         if media.is_announced:
             response.content_length = media.announced_bytes or len(media.content)
         await response.prepare(request)
-        end = len(media.content) if media.stalls_after_bytes is None else media.stalls_after_bytes
+        ends = (media.stalls_after_bytes, media.drips_after_bytes, len(media.content))
+        end = next(each for each in ends if each is not None)
         for start in range(0, end, _PIECE_BYTES):
             await response.write(media.content[start : min(end, start + _PIECE_BYTES)])
+        if media.drips_after_bytes is not None:
+            await self._drip(response, media.content[end:])
         if media.stalls_after_bytes is not None:
             self.stalled.set()
             await self._closing.wait()
         elif media.announced_bytes and request.transport:
             request.transport.abort()  # before all that was announced
         return response
+
+    async def _drip(self, response: web.StreamResponse, content: bytes) -> None:
+        """Send byte by byte, until the server stops or nobody listens any more."""
+        with suppress(ConnectionError):
+            for byte in content:
+                await response.write(bytes([byte]))
+                self.dripped += 1
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_DRIP_S):
+                        await self._closing.wait()
+                        return

@@ -1,3 +1,11 @@
+-- name: mend_times_of_playlists
+-- Longer than its interval, or a month, no list is left alone: the clock was wrong.
+UPDATE playlists SET next_sync_at = %(now)s
+WHERE next_sync_at > %(now)s::timestamptz + make_interval(days => 1, secs => greatest(every_s, 31 * 86400))
+
+-- name: mend_times_of_tracks
+UPDATE tracks SET retry_at = %(now)s WHERE retry_at > %(now)s::timestamptz + make_interval(days => 31)
+
 -- name: drop_configured_playlists
 DELETE FROM playlists WHERE source = 'config' AND url <> ALL(%(urls)s)
 
@@ -15,9 +23,11 @@ SET source = 'config', every_s = excluded.every_s,
 INSERT INTO playlists (url, kind, every_s, source, next_sync_at)
 VALUES (%(url)s, %(kind)s, %(every_s)s, 'added', CASE WHEN %(every_s)s::float IS NOT NULL THEN %(now)s::timestamptz END)
 ON CONFLICT (url) DO UPDATE
-SET every_s = CASE WHEN playlists.source = 'config' THEN playlists.every_s
-              ELSE coalesce(excluded.every_s, playlists.every_s) END,
-    next_sync_at = CASE WHEN playlists.source = 'config' THEN playlists.next_sync_at
+SET every_s = CASE WHEN playlists.source = 'config' OR NOT %(is_said)s THEN playlists.every_s
+              ELSE excluded.every_s END,
+    next_sync_at = CASE WHEN playlists.source = 'config' OR NOT %(is_said)s THEN playlists.next_sync_at
+                   -- Not by itself any more; somebody who has just asked for it still gets it.
+                   WHEN excluded.every_s IS NULL AND playlists.next_sync_at > %(now)s THEN NULL
                    ELSE least(playlists.next_sync_at, excluded.next_sync_at) END
 RETURNING playlist_id, xmax = 0
 
@@ -47,7 +57,8 @@ GROUP BY playlist_id
 SELECT playlist_id FROM playlists
 WHERE next_sync_at <= %(now)s
   AND playlist_id > %(after)s AND (%(only)s::bigint[] IS NULL OR playlist_id = ANY(%(only)s))
-  AND NOT EXISTS (SELECT FROM source_pauses WHERE until > %(now)s)
+  AND NOT EXISTS (
+      SELECT FROM source_pauses WHERE until > %(now)s AND until < %(now)s::timestamptz + interval '8 days')
   AND NOT EXISTS (
       SELECT FROM procrastinate_jobs
       WHERE queueing_lock = 'sync:' || playlist_id AND status IN ('todo', 'doing'))
@@ -63,7 +74,8 @@ WHERE retry_at <= %(now)s
       SELECT FROM playlist_tracks
       WHERE playlist_tracks.track_id = tracks.track_id AND gone_since IS NULL
         AND (%(of_lists)s::bigint[] IS NULL OR playlist_id = ANY(%(of_lists)s)))
-  AND NOT EXISTS (SELECT FROM source_pauses WHERE until > %(now)s)
+  AND NOT EXISTS (
+      SELECT FROM source_pauses WHERE until > %(now)s AND until < %(now)s::timestamptz + interval '8 days')
   AND NOT EXISTS (
       SELECT FROM procrastinate_jobs
       WHERE queueing_lock = 'fetch:' || track_id AND status IN ('todo', 'doing'))
@@ -112,7 +124,8 @@ ON CONFLICT (playlist_id, track_id) DO UPDATE SET position = excluded.position, 
 
 -- name: note_playlist_failed
 UPDATE playlists
-SET outcome = %(outcome)s, detail = %(detail)s, next_sync_at = %(next)s, failures = %(failures)s
+SET outcome = %(outcome)s, detail = %(detail)s, next_sync_at = %(next)s,
+    failures = least(%(failures)s, 32767)
 WHERE playlist_id = %(playlist_id)s
 
 -- name: playlist_tracks
@@ -133,7 +146,7 @@ WHERE track_id = %(track_id)s AND retry_at <= %(now)s
       SELECT FROM playlist_tracks WHERE playlist_tracks.track_id = tracks.track_id AND gone_since IS NULL)
 
 -- name: note_track
-UPDATE tracks SET state = %(state)s, reason = %(reason)s, attempts = %(attempts)s, retry_at = %(retry_at)s
+UPDATE tracks SET state = %(state)s, reason = %(reason)s, attempts = least(%(attempts)s, 32767), retry_at = %(retry_at)s
 WHERE track_id = %(track_id)s AND state <> 'fetched'
 
 -- name: note_fetched
@@ -150,14 +163,16 @@ FROM tracks
 WHERE track_id = %(track_id)s AND recordings.recording_id = %(recording_id)s AND recordings.video_id IS NULL
 
 -- name: source_pause
-SELECT until, coalesce(reason, '') FROM source_pauses WHERE until > %(now)s ORDER BY until DESC LIMIT 1
+-- The longest has a week: what seems longer was begun by a clock that was wrong, and would never end.
+SELECT until, coalesce(reason, '') FROM source_pauses
+WHERE until > %(now)s AND until < %(now)s::timestamptz + interval '8 days' ORDER BY until DESC LIMIT 1
 
 -- name: source_setback
 SELECT strikes, length_s FROM source_pauses WHERE work = %(work)s
 
 -- name: put_source_setback
 INSERT INTO source_pauses (work, strikes, until, length_s, reason)
-VALUES (%(work)s, %(strikes)s, %(until)s, %(length_s)s, %(reason)s)
+VALUES (%(work)s, least(%(strikes)s, 32767), %(until)s, %(length_s)s, %(reason)s)
 ON CONFLICT (work) DO UPDATE
 SET strikes = excluded.strikes, until = excluded.until, length_s = excluded.length_s, reason = excluded.reason
 

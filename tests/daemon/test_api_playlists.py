@@ -88,6 +88,46 @@ async def test_how_often_may_be_said_later(daemon: Served, youtube: FakeYouTube)
     assert (status, answer["every_s"]) == (200, 86_400.0)
 
 
+async def test_a_list_is_read_only_when_asked_if_that_is_said_later(
+    daemon: Served, youtube: FakeYouTube
+) -> None:
+    youtube.lists[address("a")] = listing(track(1))
+    await asked(daemon, "POST", "/playlists", {"url": address("a"), "every": "1d"})
+    kept = (await asked(daemon, "POST", "/playlists", {"url": address("a")}))[1]
+    never = (await asked(daemon, "POST", "/playlists", {"url": address("a"), "every": None}))[1]
+    assert (kept["every_s"], never["every_s"]) == (86_400.0, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [("[" * 200_000, "application/json"), ('{"url": "x"}', "application/json; charset=odd"), ("\xff", "")],
+    ids=["deep", "an unknown charset", "no JSON"],
+)
+async def test_a_body_that_is_no_json_is_refused(daemon: Served, body: str, content_type: str) -> None:
+    headers = {"Content-Type": content_type}
+    async with daemon.http.post("/playlists", data=body.encode("latin-1"), headers=headers) as response:
+        assert response.status == 400
+        assert "The body must be JSON" in (await response.json())["error"]
+
+
+async def test_a_pause_is_in_the_status_and_no_illness(
+    daemon: Served, youtube: FakeYouTube, clock: Clock
+) -> None:
+    assert (await asked(daemon, "GET", "/status"))[1]["playlists"] == {"pause": None}
+    status, answer = await asked(daemon, "GET", "/health")
+    assert (status, answer["checks"]["playlists"]["detail"]) == (200, "no pause")
+    youtube.lists[address("a")] = SourceBlocked("a bot check")
+    await synced(daemon, address("a"))
+    pause = (await asked(daemon, "GET", "/status"))[1]["playlists"]["pause"]
+    assert pause["until"] == "2026-01-01T00:15:00+00:00"
+    status, answer = await asked(daemon, "GET", "/health")
+    said = answer["checks"]["playlists"]
+    assert (status, answer["status"], said["status"]) == (200, "ok", "ok")
+    assert said["detail"].startswith("nothing is asked until 2026-01-01T00:15:00+00:00: YouTube refuses")
+    clock.turn(hours=1)
+    assert (await asked(daemon, "GET", "/status"))[1]["playlists"] == {"pause": None}
+
+
 async def test_a_list_of_the_configuration_is_not_removed(daemon: Served) -> None:
     [configured] = (await asked(daemon, "GET", "/playlists"))[1]["playlists"]
     assert (configured["source"], configured["every_s"]) == ("config", 21_600.0)

@@ -72,11 +72,35 @@ def test_an_empty_list_is_no_success(youtube: FakeYouTube) -> None:
     assert spectra("sync", address("a")).exit_code == 1
 
 
+def test_a_list_of_which_nothing_is_taken_is_no_success(youtube: FakeYouTube) -> None:
+    youtube.lists[address("a")] = listing(track(1, title="Piece 1 (Live)"))
+    result = spectra("sync", address("a"))
+    assert (result.exit_code, result.stdout) == (1, "A List: 0 references, 1 refused; 1 track\n")
+
+
+def test_a_pause_is_told_with_the_status_and_is_no_trouble(youtube: FakeYouTube) -> None:
+    youtube.lists[address("a")] = SourceBlocked("a bot check")
+    assert "YouTube until" not in spectra("status").stderr
+    spectra("sync", address("a"))
+    result = spectra("status")
+    assert result.exit_code == 0
+    assert "Nothing is asked of YouTube until" in result.stderr
+    assert "bot check" in result.stderr
+
+
+def test_a_list_may_be_told_never_to_be_read_by_itself(youtube: FakeYouTube) -> None:
+    youtube.lists[address("a")] = listing(track(1))
+    spectra("playlists", "add", address("a"))
+    spectra("playlists", "add", address("a"), "--every", "never")
+    [known] = json.loads(spectra("playlists", "--json").stdout)["playlists"]
+    assert known["every_s"] is None
+
+
 def test_a_refusal_is_told_with_its_end(youtube: FakeYouTube) -> None:
     youtube.lists[address("a")] = SourceBlocked("a bot check")
     result = spectra("sync", address("a"))
     assert result.exit_code == 1
-    assert "Nothing is asked until" in result.stderr
+    assert "Nothing is asked of YouTube until" in result.stderr
     assert "bot check" in result.stderr
 
 

@@ -111,6 +111,12 @@ async def test_a_trial_that_fails_says_why(config: Config) -> None:
     assert "is not understood (no contents): update" in found.sentence
 
 
+async def test_a_trial_that_stumbles_is_told_too(config: Config) -> None:
+    found = (await diagnosed(config, url=address("a"), says=ZeroDivisionError("odd")))["playlist"]
+    assert not found.is_ok
+    assert "ZeroDivisionError: odd; try pip install --upgrade" in found.sentence
+
+
 @pytest.fixture
 def _environment(tmp_path: Path, conninfo: str, music: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = {

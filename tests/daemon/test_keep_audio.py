@@ -20,9 +20,10 @@ from daemon import keep_audio
 from daemon.file_names import is_ignored
 from daemon.filetags import read_tags
 from daemon.keep_audio import keep, safe_name
+from daemon.leftovers import new_run, sweep, temporary_name
 from daemon.playlist_errors import BrokenDownload
 from daemon.playlist_rows import Track
-from daemon.tag_files import kind_of, read_fields
+from daemon.tag_files import kind_of, read_fields, write_fields
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 20
 TRACK = Track(
@@ -205,6 +206,24 @@ def test_a_fault_in_the_middle_leaves_no_file(
     with pytest.raises(OSError, match="the disk"):
         keep(webm, library, TRACK, None)
     assert files(library) == []
+
+
+def test_a_sweep_of_leftovers_spares_a_file_that_is_being_kept(
+    library: Path, webm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, swept = new_run(), []
+
+    def write_meanwhile(*given: Any) -> None:
+        swept.extend(sweep(library, spared_run=run).removed)
+        write_fields(*given)
+
+    monkeypatch.setattr(keep_audio, "write_fields", write_meanwhile)
+    keep(webm, library, TRACK, None, temporary_name=temporary_name(run))
+    assert swept == []
+    assert files(library) == ["Ann Other/Whenever (1987)/Never.opus"]
+    with pytest.raises(FileNotFoundError):  # as another run's
+        keep(webm, library, replace(TRACK, title="Again"), None, temporary_name=temporary_name(new_run()))
+    assert len(swept) == 1
 
 
 def test_a_full_disk_leaves_no_file(tmp_path: Path, library: Path) -> None:

@@ -205,8 +205,8 @@ async def test_a_list_that_is_removed_while_it_is_read_stays_away(
         return await reading(url)
 
     youtube.lists[address("a")] = listing(track(1))
-    services.playlists.service._read = read  # type: ignore[assignment]
-    await services.playlists.service.sync(playlist_id)
+    services.playlists.syncing._read = read  # type: ignore[assignment]
+    await services.playlists.syncing.sync(playlist_id)
     assert await states(services) == {}
 
 

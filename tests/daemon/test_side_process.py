@@ -15,11 +15,12 @@ from waiting import until, wait_until
 
 from daemon.errors import WorkerDied
 from daemon.playlist_errors import SourceBlocked
-from daemon.side_process import TookTooLong, WorkFailed, run_aside
+from daemon.side_process import MOST_BYTES, TookTooLong, TookTooMuch, WorkFailed, run_aside
 
 pytestmark = pytest.mark.usefixtures("unblocked")
 
 LONG_S = 120.0
+EATING = "const kept = []; while (true) kept.push(new Uint8Array(1e6).fill(1))"
 PARENT = """
 import asyncio, sys
 from pathlib import Path
@@ -130,6 +131,28 @@ async def test_a_function_has_its_time(tmp_path: Path) -> None:
     assert not our_children()
     pids = noted_pids(tmp_path / "pids") if (tmp_path / "pids").exists() else []
     await until(lambda: not any(map(is_alive, pids)))
+
+
+async def test_a_function_and_what_it_started_share_their_memory(tmp_path: Path) -> None:
+    noted = tmp_path / "pids"
+    with pytest.raises(TookTooMuch, match="fill memory took more than 250 MB of memory") as raised:
+        # Neither of the two alone takes so much.
+        await run_aside(side_tasks.fill_memory, 150, noted, within_s=LONG_S, most_bytes=250_000_000)
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
+    assert not our_children()
+    await until(lambda: not any(map(is_alive, noted_pids(noted))))
+
+
+async def test_the_kernel_takes_a_side_process_first() -> None:
+    assert await run_aside(side_tasks.oom_score, within_s=LONG_S) == 1_000
+
+
+async def test_a_javascript_runtime_fits_into_the_memory() -> None:
+    # It reserves gigabytes of addresses that it never uses.
+    text = await run_aside(side_tasks.run_javascript, "console.log(6 * 7)", within_s=LONG_S)
+    assert text == "42"
+    with pytest.raises(TookTooMuch):
+        await run_aside(side_tasks.run_javascript, EATING, within_s=LONG_S, most_bytes=MOST_BYTES // 4)
 
 
 async def test_a_cancelled_wait_ends_everything_that_was_started(tmp_path: Path) -> None:

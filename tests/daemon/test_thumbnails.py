@@ -11,7 +11,15 @@ from synth import png
 from daemon.tag_fields import LARGEST_COVER_BYTES
 from daemon.thumbnails import fetch_thumbnail, is_thumbnail_url
 
-JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 20
+HEAD_OF_FRAME = b"\xff\xd8\xff\xc0\x00\x11\x08"
+
+
+def jpeg(width: int = 544, height: int = 544) -> bytes:
+    """Return what has a JPEG's head."""
+    return HEAD_OF_FRAME + height.to_bytes(2) + width.to_bytes(2) + bytes(range(256)) * 20
+
+
+JPEG = jpeg()
 
 
 @pytest.fixture
@@ -56,10 +64,14 @@ async def test_a_picture_of_the_largest_size_is_fetched_and_a_larger_one_is_not(
         lambda: web.Response(body=b"<html>", content_type="image/jpeg"),
         lambda: web.Response(body=b"RIFF\0\0\0\0WEBP", content_type="image/webp"),
         lambda: web.Response(body=b""),
+        lambda: web.Response(body=JPEG[:7], content_type="image/jpeg"),
+        lambda: web.Response(body=jpeg(1, 1)),
+        lambda: web.Response(body=jpeg(60_000, 60_000)),
+        lambda: web.Response(body=jpeg(544, 0)),
         lambda: web.Response(body=JPEG, status=404),
         lambda: web.Response(body=JPEG, status=302, headers={"Location": "/elsewhere"}),
     ],
-    ids=["a page", "webp", "nothing", "404", "a redirect"],
+    ids=["a page", "webp", "nothing", "half a head", "a dot", "a bomb", "flat", "404", "a redirect"],
 )
 async def test_what_is_no_picture_for_tags_is_none(session: aiohttp.ClientSession, answer: object) -> None:
     assert await fetched(session, answer()) is None  # type: ignore[operator]

@@ -41,6 +41,9 @@ def track(title: str, *, kind: TrackKind = "video", duration_s: float | None = 2
         ("Imagine Lyric Video", "lyric video"),
         ("Imagine (8D Audio)", "8d"),
         ("Imagine (Some Remixed Thing)", "remixed"),
+        ("Imagine (L\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}VE)", "live"),
+        ("Imagine (R\N{LATIN SMALL LETTER E WITH ACUTE}mix)", "remix"),
+        ("Imagine (Re\N{COMBINING ACUTE ACCENT}mix)", "remix"),
     ],
 )
 def test_versions_are_refused_by_whole_words(title: str, word: str) -> None:
@@ -84,6 +87,46 @@ def test_one_word_in_a_plain_title_never_counts_and_in_brackets_always_does(titl
 def test_any_title_is_judged(title: str) -> None:
     refused_word(title, REFUSED_WORDS)
     named(track(title))
+
+
+@pytest.mark.parametrize(
+    ("word", "refused", "taken"),
+    [
+        # Hindi, with vowel signs that are marks: a letter more is another word.
+        ("\u0932\u093e\u0907\u0935", "X (\u0932\u093e\u0907\u0935)", "X (\u0932\u0947\u0907\u0935)"),
+        # Japanese: "live", and "life", which lacks a voicing mark.
+        ("\u30e9\u30a4\u30d6", "X (\u30e9\u30a4\u30d6)", "X (\u30e9\u30a4\u30d5)"),
+        # Turkish, whose capital I is that of the dotless i; Russian; Spanish.
+        ("canl\u0131", "X (CANLI)", "X (CANLILAR)"),
+        (
+            "\u043a\u0430\u0432\u0435\u0440",
+            "X (\u041a\u0410\u0412\u0415\u0420)",
+            "X (\u043a\u0430\u0432\u0435\u0440\u044b)",
+        ),
+        ("ac\u00fastico", "X (Acustico)", "X (Acusticos)"),
+    ],
+)
+def test_words_are_whole_in_every_script(word: str, refused: str, taken: str) -> None:
+    assert refused_word(refused, [word]) == word
+    assert refused_word(taken, [word]) is None
+
+
+@pytest.mark.parametrize("artist", ["OasisVEVO", "Oasis - Topic", "Oasis Official", "oasis"])
+def test_a_channels_name_is_its_artists(artist: str) -> None:
+    listed = Track("x", "Oasis - Live Forever (Official Video)", (artist,), duration_s=200.0)
+    assert refusal(listed, "playlist", RULES) is None
+    assert named(listed).title == "Live Forever"
+    assert refusal(Track("x", "Blur - Live", (artist,)), "playlist", RULES) is not None
+
+
+def test_a_channels_name_may_lack_its_artists_spaces() -> None:
+    listed = Track("x", "Arctic Monkeys - Live (Wire)", ("ArcticMonkeysVEVO",))
+    assert refusal(listed, "playlist", RULES) is None
+
+
+@pytest.mark.parametrize("band", ["!!!", "\u2020\u2020\u2020", "\u2206"])
+def test_a_band_may_be_called_by_signs(band: str) -> None:
+    assert refusal(Track("x", "Heart", (band,), duration_s=200.0), "playlist", RULES) is None
 
 
 def test_the_artists_name_before_a_title_is_no_title() -> None:

@@ -473,6 +473,19 @@ def test_a_file_of_headers_that_is_missing_is_named(youtube: YouTubeMusic, tmp_p
         read(youtube, "liked", headers_file=tmp_path / "none.json")
 
 
+def test_what_a_browser_said_of_its_own_request_is_not_repeated(
+    youtube: YouTubeMusic, headers_file: Path
+) -> None:
+    own = {"Accept-Encoding": "br, zstd", "Content-Length": "7", "Host": "example.org", "Connection": "close"}
+    headers_file.write_text(json.dumps({**HEADERS, **own}))
+    youtube.put_playlist("LM", "Liked", entries(1))
+    assert read(youtube, "liked", headers_file=headers_file).tracks
+    sent = {name.lower(): value for name, value in youtube.requests[-1].headers.items()}
+    assert "example.org" not in sent["host"]
+    assert sent["content-length"] != "7"
+    assert "zstd" not in sent["accept-encoding"]
+
+
 def test_a_cookie_is_enough_of_headers(youtube: YouTubeMusic, headers_file: Path) -> None:
     headers_file.write_text(json.dumps({"Cookie": HEADERS["cookie"]}))
     youtube.put_playlist("LM", "Liked Music", entries(1))
