@@ -189,6 +189,7 @@ DELETE FROM proposals USING files
 WHERE proposals.file_id = files.file_id AND files.recording_id = %(recording_id)s
 
 -- name: listed_files
+-- `words` must all occur in path, title, artist or album.
 SELECT file_id, root, path, files.status::text, files.naming, files.error, missing_since IS NOT NULL,
        files.recording_id, files.tags, duration_s,
        outcome, proposals.reason, refusal, candidates, apply_as, apply_at IS NOT NULL
@@ -198,6 +199,7 @@ LEFT JOIN recordings USING (recording_id)
 LEFT JOIN proposals USING (file_id)
 WHERE file_id > %(after)s
   AND (%(file_id)s::bigint IS NULL OR file_id = %(file_id)s)
+  AND (%(words)s::text[] IS NULL OR search_text LIKE ALL (spectra_patterns(%(words)s)))
   AND CASE %(status)s::text
       WHEN 'missing' THEN missing_since IS NOT NULL
       WHEN 'review' THEN outcome IS NOT NULL AND missing_since IS NULL

@@ -2,11 +2,13 @@
 INSERT INTO match_tasks (task_id) VALUES (%(task_id)s)
 
 -- name: finish_task
-UPDATE match_tasks SET status = %(status)s, result = %(result)s, error = %(error)s, finished_at = now()
+UPDATE match_tasks
+SET status = %(status)s, result = %(result)s, outcome = %(outcome)s, reason = %(reason)s, error = %(error)s,
+    finished_at = now()
 WHERE task_id = %(task_id)s AND status = 'pending'
 
 -- name: task
-SELECT status::text, result, error FROM match_tasks WHERE task_id = %(task_id)s
+SELECT status::text, result, error, outcome, reason FROM match_tasks WHERE task_id = %(task_id)s
 
 -- name: interrupt_tasks
 UPDATE match_tasks SET status = 'fail', error = 'interrupted: the service stopped before it was done; send it again',

@@ -53,6 +53,9 @@ WHERE video_id IS NULL
 -- name: recording_ids
 SELECT recording_id FROM recordings ORDER BY recording_id
 
+-- name: database_identity
+SELECT system_identifier || ' ' || current_database() FROM pg_control_system()
+
 -- name: constellations
 SELECT recording_id, constellation FROM recordings WHERE recording_id = ANY(%(recording_ids)s)
 ORDER BY recording_id
