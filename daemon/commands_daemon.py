@@ -1,6 +1,7 @@
 """Commands that run the daemon, and show how it is set up, and what is wrong with that."""
 
 import asyncio
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,20 +11,18 @@ from aiohttp import web
 from rich.markup import escape
 from rich.table import Table
 
-from daemon.app import serve as serve_daemon
 from daemon.cli_doctor import show_diagnoses
-from daemon.cli_output import err, out, print_json, print_table, set_up_logging
+from daemon.cli_output import err, out, print_json, print_table, set_log_level, set_up_logging
 from daemon.cli_run import TROUBLE, AsJson, ConfigFile, failure, load, run
-from daemon.config import describe
+from daemon.config import Config, describe, load_config
 from daemon.doctor import Diagnosis
 from daemon.first_scan import show_first_scan
 from daemon.keys import SERVICES
 from daemon.playlist_errors import NotYouTube
 from daemon.plugin_loading import describe_plugins
-from daemon.state_folder import prepare_state_folder
-from daemon.token_file import load_or_create_token
+from daemon.sd_notify import Notifier
+from daemon.serving import serve as serve_daemon
 from daemon.youtube_url import parse_address
-from engine.errors import SpectraError
 
 
 def serve(
@@ -34,7 +33,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="TCP port.")] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Run the daemon: watch the music, fingerprint it, answer. Ctrl-C or SIGTERM ends it.
+    """Run the daemon: watch the music, fingerprint it, answer. Ctrl-C or SIGTERM ends it, SIGHUP reloads it.
 
     Example: spectra serve --music ~/Music
     """
@@ -44,17 +43,33 @@ def serve(
         "server.port": port,
     }
     loaded = load(config, overrides)
-    for root in loaded.library.roots:
-        if not root.is_dir():
-            err.print(f"[yellow]{escape(str(root))} is not there (yet): it counts as offline until it is.")
+    _warn_of_missing(loaded)
     set_up_logging(loaded, quiet=False)
     background: set[asyncio.Task[None]] = set()
 
     def on_ready(addresses: list[str], app: web.Application) -> None:
+        services = app[SERVICES]
+        set_log_level(services.config)
         out.print(f"Spectra listens on {' and '.join(addresses)}")
-        background.add(asyncio.create_task(show_first_scan(app[SERVICES])))
+        for former in background:
+            former.cancel()
+        showing = asyncio.create_task(show_first_scan(services))
+        background.add(showing)
+        showing.add_done_callback(background.discard)
 
-    run(serve_daemon(loaded, on_ready))
+    def read_again() -> Config:
+        wanted = load_config(config, overrides=overrides)
+        _warn_of_missing(wanted)
+        return wanted
+
+    notifier = Notifier.from_environment(os.environ)
+    run(serve_daemon(loaded, on_ready, read_config=read_again, notifier=notifier))
+
+
+def _warn_of_missing(config: Config) -> None:
+    for root in config.library.roots:
+        if not root.is_dir():
+            err.print(f"[yellow]{escape(str(root))} is not there (yet): it counts as offline until it is.")
 
 
 def show_config(
@@ -74,19 +89,6 @@ def show_config(
     for option in options:
         table.add_row(option.path, escape(option.value), escape(option.source), escape(option.description))
     print_table(table)
-
-
-def token(config: ConfigFile = None) -> None:
-    """Show the token that programs on other machines must send.
-
-    Example: curl -H "Authorization: Bearer $(spectra token)" http://spectra.home:8765/status
-    """
-    loaded = load(config)
-    try:
-        prepare_state_folder(loaded.state_dir)
-        typer.echo(load_or_create_token(loaded.state_dir))
-    except (SpectraError, OSError) as error:
-        raise failure(error) from error
 
 
 def doctor(

@@ -1,21 +1,16 @@
 """The daemon as a whole: its sockets, its state folder, its end."""
 
 import asyncio
-import os
 import socket
 import stat
 from pathlib import Path
 
-import aiohttp
-import psutil
 import pytest
-from aiohttp import web
 from synth import music as play
 from synth import write_audio
 from waiting import Served, changed, served, until
 
-from daemon import app as daemon_app
-from daemon.app import listening, make_app, serve
+from daemon.app import listening, make_app
 from daemon.client import open_client
 from daemon.config import Config
 from daemon.errors import AddressUnusable, DatabaseInUse, StateInUse
@@ -92,37 +87,6 @@ async def test_a_client_waits_for_a_daemon_that_is_starting(config: Config) -> N
         await entered.wait()
         (config.state_dir / "hidden").rename(config.state_dir / "spectra.sock")
         assert await asked == {"msg": "spectra-api"}
-
-
-async def test_serving_ends_by_a_signal_and_leaves_no_process(config: Config, music: Path) -> None:
-    write_audio(music / "piece.flac", play(1, 5.0))
-    ready: asyncio.Future[tuple[list[str], web.Application]] = asyncio.get_running_loop().create_future()
-    daemon = asyncio.create_task(serve(config, lambda *facts: ready.set_result(facts)))
-    (address,), app = await ready
-    services = app[SERVICES]
-    workers = services.match_workers.pids() + services.ingest_workers.pids()
-    assert workers
-    async with aiohttp.ClientSession(address) as http, http.get("/ping") as response:
-        assert response.status == 200
-    os.kill(os.getpid(), 15)
-    await daemon
-    assert not any(psutil.pid_exists(pid) for pid in workers)
-
-
-async def test_serving_fails_when_the_service_cant_go_on(
-    config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stops: list[daemon_app.StopWith] = []
-    made = daemon_app.make_app
-
-    def noting(config: Config, stop_with: daemon_app.StopWith, *, watch: bool) -> web.Application:
-        stops.append(stop_with)
-        return made(config, stop_with, watch=watch)
-
-    monkeypatch.setattr(daemon_app, "make_app", noting)
-    daemon = asyncio.create_task(serve(config, lambda *_: stops[0](DatabaseInUse("spectra"))))
-    with pytest.raises(DatabaseInUse):
-        await daemon
 
 
 async def test_new_music_is_recognised_without_asking(config: Config, music: Path, tmp_path: Path) -> None:
