@@ -16,6 +16,7 @@ Under root the folder itself stays root's, and the server's user may only pass t
 import fcntl
 import logging
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -29,6 +30,7 @@ from daemon.postgres_user import ServerUser, run
 
 ROLE: Final = "spectra"
 _UNFINISHED_PREFIX: Final = "unfinished-data-"
+_REMEDY: Final = "bring a backup back (spectra restore FILE), which keeps the folder aside, or move it away"
 
 _log = logging.getLogger(__name__)
 
@@ -92,9 +94,12 @@ def check_version(folder: PostgresFolder) -> None:
         return
     stamp = folder.data / "PG_VERSION"
     if not stamp.is_file():
-        reason = f"{folder.data} exists, but holds no database (no PG_VERSION): restore it or move it away"
+        reason = f"{folder.data} exists, but holds no database (no PG_VERSION): {_REMEDY}"
         raise FolderUnusable(str(folder.path), reason)
     found = stamp.read_text("ascii", "replace")[:20].strip()
+    if re.fullmatch(r"\d+(\.\d+)?", found) is None:
+        reason = f"{stamp} is damaged, it names no version of PostgreSQL ({found!r}): {_REMEDY}"
+        raise FolderUnusable(str(folder.path), reason)
     if found != str(MAJOR):
         raise OtherMajor(str(folder.path), found, MAJOR)
 

@@ -271,7 +271,7 @@ async def test_data_of_another_major_is_refused_with_the_way_out(fresh: Path) ->
     with pytest.raises(errors.OtherMajor) as refusal:
         await EmbeddedPostgres(home).start()
     sentence = str(refusal.value)
-    for word in ("PostgreSQL 16", "pg_dump", f"mv '{home}/data'", "psql"):
+    for word in ("PostgreSQL 16", f"pg_ctl start -w -D '{home}/data'", "spectra backup", "spectra restore"):
         assert word in sentence
     assert [path.name for path in (home / "data").iterdir()] == ["PG_VERSION"]
 
@@ -280,6 +280,16 @@ async def test_a_data_folder_without_a_database_is_refused(fresh: Path) -> None:
     (fresh / "postgres/data").mkdir(parents=True)
     with pytest.raises(errors.FolderUnusable, match="no PG_VERSION"):
         await EmbeddedPostgres(fresh / "postgres").start()
+
+
+@pytest.mark.parametrize("content", ["", "\0\0\0", "eighteen\n"])
+async def test_a_data_folder_that_names_no_version_is_refused(fresh: Path, content: str) -> None:
+    stamp = fresh / "postgres/data/PG_VERSION"
+    stamp.parent.mkdir(parents=True)
+    stamp.write_text(content)
+    with pytest.raises(errors.FolderUnusable, match=r"PG_VERSION is damaged.*spectra restore FILE"):
+        await EmbeddedPostgres(fresh / "postgres").start()
+    assert stamp.read_text() == content
 
 
 async def test_a_lost_password_is_replaced(server: EmbeddedPostgres, home: Path) -> None:
