@@ -1,70 +1,20 @@
-"""Decide who may ask: this machine without, everyone else with the token.
+"""Decide who may ask: this machine without, everyone else with a token.
 
 A web page must not reach the daemon through its reader's browser (DNS rebinding, cross-site requests), nor a
 visitor through a reverse proxy, although both arrive from a loopback address.
 """
 
-import hmac
-import re
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
 from typing import TypeAlias
 
-from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
-from multidict import CIMultiDict
-
-from daemon.errors import TokenUnusable
-from daemon.peer import Peer, parse_address, peer_of
-from daemon.token_file import SHORTEST_TOKEN, load_or_create_token
-
-__all__ = [
-    "Access",
-    "Facts",
-    "Policy",
-    "Refused",
-    "classify",
-    "load_or_create_token",
-    "make_access_middleware",
-]
-
-FORWARDED_HEADERS = frozenset(
-    {
-        "cdn-loop",
-        "client-ip",
-        "forwarded",
-        "forwarded-for",
-        "proxy-connection",
-        "true-client-ip",
-        "via",
-        "x-client-ip",
-        "x-cluster-client-ip",
-        "x-forwarded",
-        "x-original-forwarded-for",
-        "x-original-host",
-        "x-original-url",
-        "x-proxyuser-ip",
-        "x-real-ip",
-        "x-remote-addr",
-        "x-remote-ip",
-    }
-)
-FORWARDED_PREFIXES = (
-    "cf-",
-    "cloudfront-",
-    "fastly-",
-    "fly-",
-    "ngrok-",
-    "tailscale-",
-    "x-envoy-",
-    "x-forwarded-",
-)
-"""What reverse proxies, tunnels and CDNs add; one of them is enough."""
-
-HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^\s:/@\[\]]+)(?::\d{1,5})?", re.IGNORECASE)
-"""RFC 9110, 7.2: host, optional port."""
+from daemon.keyring import Keys
+from daemon.peer import parse_address
+from daemon.request_facts import HOST, Facts
+from daemon.scopes import MEANINGS, Scope
+from daemon.session import Session, session_of
 
 HOW_TO_PROVE = (
     "send the header 'Authorization: Bearer <token>' "
@@ -77,6 +27,26 @@ class Access(Enum):
 
     LOCAL = "local"
     TOKEN = "token"  # noqa: S105 - the kind of access, not a secret
+    SESSION = "session"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """That a request may pass, and how far."""
+
+    access: Access
+    scope: Scope
+    session: Session | None = None
+
+    def refusal_of(self, needed: Scope) -> "Refused | None":
+        """Return why what needs a scope may not be done; None if it may."""
+        if self.scope >= needed:
+            return None
+        return Refused(
+            f"This token opens `{self.scope.word}` ({MEANINGS[self.scope]}), and this needs `{needed.word}`: "
+            f"`spectra token add NAME --scope {needed.word}` on the machine that runs Spectra makes one.",
+            HTTPStatus.FORBIDDEN,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,51 +57,64 @@ class Refused:
     status: HTTPStatus
 
 
-Verdict: TypeAlias = Access | Refused
+Verdict: TypeAlias = Granted | Refused
+
+WRONG_TOKEN = Refused(f"This token is wrong: {HOW_TO_PROVE}.", HTTPStatus.UNAUTHORIZED)
+_NO_SESSION = Refused(
+    "You are no longer signed in: sign in again with the token "
+    "(`spectra token` shows it on the machine that runs Spectra).",
+    HTTPStatus.UNAUTHORIZED,
+)
+_FOREIGN_PAGE = Refused(
+    "A page of another site sent this, or a proxy changed the Host header (let it pass on the browser's): "
+    f"sign in on Spectra's own page, or {HOW_TO_PROVE}.",
+    HTTPStatus.FORBIDDEN,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the owner allows. Names and origins in lower case."""
 
-    token: str = field(repr=False)
+    keys: Keys
     allowed_hosts: frozenset[str] = frozenset()
     cors_origins: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a request shows of its sender."""
-
-    peer: Peer
-    scheme: str
-    header_names: frozenset[str]
-    """In lower case."""
-    hosts: tuple[str, ...] = ()
-    origins: tuple[str, ...] = ()
-    fetch_sites: tuple[str, ...] = ()
-    authorizations: tuple[str, ...] = field(default=(), repr=False)
 
 
 def classify(facts: Facts, policy: Policy) -> Verdict:
     """Return how the request may pass, or why it may not.
 
     A wrong token is refused even from this machine: it was meant to be checked, and passing would hide from
-    its sender that it fails everywhere else.
+    its sender that it fails everywhere else. A session that has ended is no claim: browsers send it along.
     """
     given = _bearer_token(facts.authorizations)
     if given is not None:
-        if hmac.compare_digest(_as_bytes(given), _as_bytes(policy.token)):
-            return Access.TOKEN
-        return Refused(f"This token is wrong: {HOW_TO_PROVE}.", HTTPStatus.UNAUTHORIZED)
-    return _why_not_local(facts, policy) or Access.LOCAL
+        key = policy.keys.find(given)
+        return WRONG_TOKEN if key is None else Granted(Access.TOKEN, key.scope)
+    not_local = _why_not_local(facts, policy)
+    if not_local is None:
+        return Granted(Access.LOCAL, Scope.WRITE)
+    if not facts.sessions:
+        return not_local
+    if not facts.comes_from_our_page:
+        return _FOREIGN_PAGE
+    session = session_of(facts.sessions, policy.keys, facts.at_s)
+    return _NO_SESSION if session is None else Granted(Access.SESSION, session.key.scope, session)
+
+
+def may_sign_in(facts: Facts) -> Refused | None:
+    """Return why this is no place to send the token from; None when it is.
+
+    Another site's page could not read the answer, but its readers would guess for it.
+    """
+    return None if facts.comes_from_our_page or facts.comes_from_a_program else _FOREIGN_PAGE
 
 
 def _why_not_local(facts: Facts, policy: Policy) -> Refused | None:
     """Return why the request is not this machine's own; None when it is."""
     if not facts.peer.on_this_machine:
         return Refused(f"Other machines need the token: {HOW_TO_PROVE}.", HTTPStatus.UNAUTHORIZED)
-    if _is_forwarded(facts.header_names):
+    if facts.is_forwarded:
         return Refused(f"A proxy forwarded this request: {HOW_TO_PROVE}.", HTTPStatus.UNAUTHORIZED)
     if not _names_this_machine(facts.hosts, policy.allowed_hosts):
         return Refused(
@@ -153,15 +136,6 @@ def _bearer_token(authorizations: Collection[str]) -> str | None:
         return None
     # Two headers are a contradiction: joined, they match no token.
     return ", ".join(token.strip() for _, _, token in schemes)
-
-
-def _as_bytes(token: str) -> bytes:
-    """Return the header's bytes; aiohttp decodes what is not UTF-8 to surrogates."""
-    return token.encode("utf-8", "surrogateescape")
-
-
-def _is_forwarded(header_names: Iterable[str]) -> bool:
-    return any(name in FORWARDED_HEADERS or name.startswith(FORWARDED_PREFIXES) for name in header_names)
 
 
 def _names_this_machine(hosts: Collection[str], allowed_hosts: Collection[str]) -> bool:
@@ -190,51 +164,3 @@ def _comes_from_known_page(facts: Facts, cors_origins: Collection[str]) -> bool:
     if any(origin != own for origin in origins):
         return False
     return all(site.lower() in {"same-origin", "none"} for site in facts.fetch_sites)
-
-
-def make_access_middleware(
-    token: str, *, allowed_hosts: Iterable[str] = (), cors_origins: Iterable[str] = ()
-) -> Middleware:
-    """Return the middleware that lets only this machine and owners of the token pass.
-
-    Raises
-    ------
-    TokenUnusable
-        An empty or short token would let everyone in.
-    """
-    if len(token) < SHORTEST_TOKEN:
-        raise TokenUnusable("the access token", f"has fewer than {SHORTEST_TOKEN} characters")
-    policy = Policy(
-        token=token,
-        allowed_hosts=frozenset(name.lower().strip("[]") for name in allowed_hosts),
-        cors_origins=frozenset(origin.lower() for origin in cors_origins),
-    )
-
-    @web.middleware
-    async def access(request: web.Request, handler: Handler) -> web.StreamResponse:
-        verdict = classify(_facts_of(request), policy)
-        if isinstance(verdict, Refused):
-            return _refusal(verdict)
-        return await handler(request)
-
-    return access
-
-
-def _facts_of(request: web.BaseRequest) -> Facts:
-    headers = request.headers
-    return Facts(
-        peer=peer_of(request),
-        scheme=request.scheme,
-        header_names=frozenset(name.lower() for name in headers),
-        hosts=tuple(headers.getall("Host", ())),
-        origins=tuple(headers.getall("Origin", ())),
-        fetch_sites=tuple(headers.getall("Sec-Fetch-Site", ())),
-        authorizations=tuple(headers.getall("Authorization", ())),
-    )
-
-
-def _refusal(refused: Refused) -> web.Response:
-    headers: CIMultiDict[str] = CIMultiDict()
-    if refused.status is HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
-    return web.json_response({"error": refused.reason}, status=refused.status, headers=headers)

@@ -1,8 +1,10 @@
 """Who may ask: over real sockets where one machine can show it, as a pure function for the rest."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 
@@ -11,25 +13,23 @@ import pytest
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
+from token_holder import holding, named
 
-from daemon import security
+from daemon import request_facts
+from daemon.access import make_access_middleware
 from daemon.errors import TokenUnusable
+from daemon.keyring import Keys
 from daemon.peer import Peer, parse_address
-from daemon.security import (
-    FORWARDED_HEADERS,
-    FORWARDED_PREFIXES,
-    Access,
-    Facts,
-    Policy,
-    Refused,
-    classify,
-    make_access_middleware,
-)
+from daemon.request_facts import FORWARDED_HEADERS, FORWARDED_PREFIXES, Facts
+from daemon.scopes import Scope
+from daemon.security import Access, Granted, Policy, Refused, classify
 
 TOKEN = "correct-horse-battery-staple"
+PHONE = "a-telephone-on-the-wall"
 PAGE = "https://music.example"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
-POLICY = Policy(token=TOKEN, allowed_hosts=frozenset({"spectra.home"}), cors_origins=frozenset({PAGE}))
+KEYS = Keys.of(TOKEN, [named("phone", PHONE, Scope.MATCH)])
+POLICY = Policy(KEYS, allowed_hosts=frozenset({"spectra.home"}), cors_origins=frozenset({PAGE}))
 
 
 async def _hello(request: web.Request) -> web.Response:
@@ -37,7 +37,7 @@ async def _hello(request: web.Request) -> web.Response:
 
 
 def _app(origins: tuple[str, ...] = (PAGE,)) -> web.Application:
-    access = make_access_middleware(TOKEN, allowed_hosts=["Spectra.Home"], cors_origins=origins)
+    access = make_access_middleware(holding(TOKEN), allowed_hosts=["Spectra.Home"], cors_origins=origins)
     app = web.Application(middlewares=[access])
     app.router.add_get("/hello", _hello)
     app.router.add_post("/hello", _hello)
@@ -125,6 +125,17 @@ async def test_a_foreign_page_does_not_reach_the_daemon(client, origin: str) -> 
     assert "Access-Control-Allow-Origin" not in response.headers
 
 
+async def test_a_proxy_that_says_nothing_is_known_by_its_protocol(client) -> None:
+    async with asyncio.timeout(30):
+        reader, writer = await asyncio.open_connection(client.host, client.port)
+        # What nginx sends with nothing but `proxy_pass`.
+        writer.write(b"GET /hello HTTP/1.0\r\nHost: 127.0.0.1:8765\r\nConnection: close\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    assert answer.startswith(b"HTTP/1.0 401 ")
+
+
 async def test_the_daemons_own_page_does(client) -> None:
     own = f"http://{client.host}:{client.port}"
     assert (
@@ -171,7 +182,7 @@ async def test_another_scheme_is_no_token(client) -> None:
 
 
 async def test_another_machine_needs_the_token(client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(security, "peer_of", lambda request: Peer(parse_address("192.168.1.9")))
+    monkeypatch.setattr(request_facts, "peer_of", lambda request: Peer(parse_address("192.168.1.9")))
     assert (await client.get("/hello")).status == 401
     assert (await client.get("/unknown")).status == 401
     assert (await client.get("/hello", headers=BEARER)).status == 200
@@ -238,7 +249,7 @@ def test_no_request_from_another_page_is_local(peer, host, origin, others, site)
 def test_only_this_machine_is_local(peer, names, hosts, authorizations) -> None:
     verdict = classify(Facts(peer, "http", names, hosts=hosts, authorizations=authorizations), POLICY)
     wrong_token = any(text.strip().lower().split(" ")[0] == "bearer" for text in authorizations)
-    assert (verdict is Access.LOCAL) == (peer.on_this_machine and not wrong_token)
+    assert (verdict == Granted(Access.LOCAL, Scope.WRITE)) == (peer.on_this_machine and not wrong_token)
 
 
 @given(
@@ -249,7 +260,9 @@ def test_only_this_machine_is_local(peer, names, hosts, authorizations) -> None:
 )
 def test_the_token_opens_from_everywhere(peer, names, hosts, scheme) -> None:
     facts = Facts(peer, "http", names, hosts=hosts, authorizations=(f"{scheme} {TOKEN}",))
-    assert classify(facts, POLICY) is Access.TOKEN
+    assert classify(facts, POLICY) == Granted(Access.TOKEN, Scope.WRITE)
+    of_a_program = replace(facts, authorizations=(f"{scheme} {PHONE}",))
+    assert classify(of_a_program, POLICY) == Granted(Access.TOKEN, Scope.MATCH)
 
 
 @given(header=st.binary(max_size=40))
@@ -268,4 +281,4 @@ def test_the_policy_does_not_show_its_token() -> None:
 @pytest.mark.parametrize("token", ["", "short"])
 def test_the_daemon_does_not_start_with_a_token_that_everyone_knows(token: str) -> None:
     with pytest.raises(TokenUnusable):
-        make_access_middleware(token)
+        Keys.of(token)

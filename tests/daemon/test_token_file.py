@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import TokenUnusable
-from daemon.security import load_or_create_token
+from daemon.token_file import load_or_create_token
 
 
 def _names(folder: Path) -> list[str]:

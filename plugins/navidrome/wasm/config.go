@@ -23,10 +23,10 @@ func readConfig(setting func(name string) string) (config, error) {
 	}
 	token := strings.TrimSpace(setting("token"))
 	if token == "" {
-		return config{}, fmt.Errorf("the setting token is empty: enter what `spectra token` prints on the daemon's machine")
+		return config{}, fmt.Errorf("the setting token is empty: enter what `spectra token add navidrome --scope match` prints on the daemon's machine")
 	}
 	if strings.ContainsFunc(token, func(char rune) bool { return char <= ' ' || char > '~' }) {
-		return config{}, fmt.Errorf("the setting token has blanks or foreign characters in it: enter only what `spectra token` prints")
+		return config{}, fmt.Errorf("the setting token has blanks or foreign characters in it: enter only what `spectra token add navidrome --scope match` prints")
 	}
 	cron := strings.TrimSpace(setting("cron"))
 	if cron == "" {

@@ -60,7 +60,6 @@ type lookUp struct {
 	DurationS    float64 `json:"duration_s"`
 	Source       string  `json:"source"`
 	ItemID       string  `json:"item_id"`
-	Tag          bool    `json:"tag"`
 }
 
 // task is how far the daemon is with a look-up.
@@ -147,7 +146,7 @@ func (d *daemon) judge(answered httpAnswer, into any) error {
 		return nil
 	case status == statusUnauthorized:
 		return &trouble{kind: tokenRefused, holdS: untilNextCronRun, sentence: "Spectra refuses the token: enter what " +
-			"`spectra token` prints on its machine into the setting token of this plugin. Nothing is looked up until then"}
+			"`spectra token add navidrome --scope match` prints on its machine into the setting token of this plugin. Nothing is looked up until then"}
 	case status == statusTooManyRequests || status == statusUnavailable:
 		holdS := retryAfterS(answered.Headers)
 		return &trouble{kind: daemonBusy, holdS: holdS, sentence: fmt.Sprintf("Spectra has no time (%s): it is asked again in %d s", said, holdS)}

@@ -101,7 +101,7 @@ func (t *turn) lookUp(id string, found *track, libraries map[int]string) error {
 	}
 	taskID, err := t.daemon.begin(lookUp{
 		LibraryPath: libraries[found.LibraryID], RelativePath: found.Path, Size: found.Size, DurationS: found.Duration,
-		Source: "navidrome", ItemID: id, Tag: true,
+		Source: "navidrome", ItemID: id,
 	})
 	var refused *refusal
 	if errors.As(err, &refused) {

@@ -40,7 +40,7 @@ def warnings(host):
         ({"daemon_url": "http://"}, "is no address: enter"),
         ({"daemon_url": "http://me:secret@host"}, "must be an address only"),
         ({"daemon_url": "http://host/?a=b"}, "must be an address only"),
-        ({"token": " "}, "token is empty: enter what `spectra token` prints"),
+        ({"token": " "}, "token is empty: enter what `spectra token add navidrome --scope match` prints"),
         ({"token": "two words"}, "token has blanks"),
         ({"token": "abc\r\nX-Evil: 1"}, "token has blanks"),
         ({"cron": "every day"}, 'cron, "every day", cannot be used: enter'),
@@ -62,7 +62,7 @@ def test_a_slash_at_the_end_of_the_address_does_no_harm(navidrome, daemon):
 def test_a_refused_token_stops_the_run_and_is_said_at_each(navidrome, daemon):
     host = navidrome(*UNTAGGED, token="an-old-one")
     for runs in (1, 2):
-        with pytest.raises(extism.Error, match="refuses the token: enter what `spectra token` prints"):
+        with pytest.raises(extism.Error, match="refuses the token: enter what `spectra token add navidrome"):
             host.run_cron()
         assert len(host.requests) == runs
         assert host.waiting == []

@@ -47,7 +47,6 @@ def test_a_look_up_carries_exactly_what_the_daemon_needs(navidrome, daemon):
             "duration_s": 201.5,
             "source": "navidrome",
             "item_id": "id-1",
-            "tag": True,
         }
     ]
     (request,) = host.requests

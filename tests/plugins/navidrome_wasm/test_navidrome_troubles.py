@@ -94,7 +94,8 @@ def test_after_any_failure_of_navidromes_the_next_run_goes_on(navidrome, daemon,
     host.run_cron()
     host.run_all()
     assert {each["item_id"] for each in daemon.asked} == {"id-0", "id-1", "id-2"}
-    assert host.scans == [["1:Inbox"]]
+    # On a busy machine answers come one by one, and each run that has some asks for a scan.
+    assert {tuple(each) for each in host.scans} == {("1:Inbox",)}
 
 
 def test_a_scan_that_navidrome_refuses_is_asked_for_again_at_leisure(navidrome, daemon):
