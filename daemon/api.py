@@ -13,8 +13,11 @@ from aiohttp import web
 
 from daemon.api_audit import cancel_audit, get_audit, start_audit
 from daemon.api_changes import get_change, list_changes, undo_change
+from daemon.api_events import stream_events
 from daemon.api_explain import explain_file
 from daemon.api_lookup import look_up
+from daemon.api_media import file_audio, file_cover, recording_audio, recording_cover
+from daemon.api_metrics import get_metrics
 from daemon.api_playlists import (
     add_playlist,
     get_playlist,
@@ -32,8 +35,10 @@ from daemon.api_review import (
     name_file,
     reject_file,
 )
+from daemon.api_session import get_session, sign_in, sign_out
 from daemon.api_whole import match_constellation
 from daemon.health import check_health
+from daemon.json_body import json_body
 from daemon.keys import SERVICES
 from daemon.library import shown
 from daemon.peer import peer_of
@@ -56,6 +61,9 @@ routes.post("/playlists")(add_playlist)
 routes.get("/playlists/{playlist_id}")(get_playlist)
 routes.delete("/playlists/{playlist_id}")(remove_playlist)
 routes.post("/playlists/{playlist_id}/sync")(sync_playlist)
+routes.get("/session")(get_session)
+routes.post("/session")(sign_in)
+routes.delete("/session")(sign_out)
 routes.get("/plugins")(list_plugins)
 routes.post("/plugins/{plugin}/test")(test_plugin)
 routes.post("/plugins/{plugin}/sync")(sync_plugin)
@@ -68,6 +76,12 @@ routes.get("/files/{file_id}")(get_file)
 routes.post("/files/{file_id}/accept")(accept_file)
 routes.post("/files/{file_id}/reject")(reject_file)
 routes.post("/files/{file_id}/name")(name_file)
+routes.get("/files/{file_id}/audio")(file_audio)
+routes.get("/files/{file_id}/cover")(file_cover)
+routes.get("/recordings/{recording_id}/audio")(recording_audio)
+routes.get("/recordings/{recording_id}/cover")(recording_cover)
+routes.get("/events")(stream_events)
+routes.get("/metrics")(get_metrics)
 routes.post("/review/accept")(accept_all)
 routes.get("/review/doubtful")(list_doubtful)
 
@@ -117,7 +131,15 @@ async def task_status(request: web.Request) -> web.Response:
     task = await services.matches.task(task_id) or await services.lookups.task(task_id)
     if task is None:
         raise web.HTTPNotFound(text="There is no such task: it was never asked for, or has expired.")
-    return web.json_response({"status": task.status, "result": task.result or [], "error": task.error})
+    return web.json_response(
+        {
+            "status": task.status,
+            "result": task.result or [],
+            "outcome": task.outcome,
+            "reason": task.reason,
+            "error": task.error,
+        }
+    )
 
 
 @routes.get("/status")
@@ -156,6 +178,15 @@ async def add(request: web.Request) -> web.Response:
     )
 
 
+@routes.post("/scan")
+async def scan(request: web.Request) -> web.Response:
+    """Begin to look through all music folders; GET /status tells which are `scanning`."""
+    roots = request.app[SERVICES].scans.request()
+    return web.json_response(
+        {"roots": [shown(os.fsencode(root)) for root in roots]}, status=HTTPStatus.ACCEPTED
+    )
+
+
 @routes.post("/reindex")
 async def reindex(request: web.Request) -> web.Response:
     """Begin to build the index anew from the database; GET /status tells how far it is."""
@@ -175,10 +206,7 @@ async def openapi(_: web.Request) -> web.Response:
 
 async def _paths(request: web.Request) -> list[Path]:
     """Return the absolute paths of `{"paths": [...]}`; names that are not UTF-8 come as surrogate escapes."""
-    try:
-        body = await request.json()
-    except ValueError as error:
-        raise web.HTTPBadRequest(text='The body must be JSON: {"paths": ["/music/new"]}.') from error
+    body = await json_body(request, 'The body must be JSON: {"paths": ["/music/new"]}.')
     paths = body.get("paths") if isinstance(body, dict) else None
     if not isinstance(paths, list) or len(paths) > _MOST_PATHS:
         raise web.HTTPBadRequest(

@@ -8,6 +8,7 @@ from aiohttp import web
 from daemon.audit import AuditStatus, Report
 from daemon.audit_rows import KINDS, FindingKind, Run, ShownFinding, ShownMember
 from daemon.audit_run import Progress
+from daemon.json_body import json_body
 from daemon.keys import SERVICES
 from daemon.library import shown
 from daemon.query_numbers import LARGEST_ID, number
@@ -148,10 +149,7 @@ def _kind(text: str | None) -> FindingKind | None:
 async def _fresh(request: web.Request) -> bool:
     if not request.can_read_body:
         return False
-    try:
-        body = await request.json()
-    except ValueError as error:
-        raise web.HTTPBadRequest(text='The body must be JSON: {"fresh": false}.') from error
+    body = await json_body(request, 'The body must be JSON: {"fresh": false}.')
     is_known = isinstance(body, dict) and not body.keys() - {"fresh"}
     fresh = body.get("fresh", False) if is_known else None
     if not isinstance(fresh, bool):

@@ -10,9 +10,10 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from daemon.change_rows import Change
+from daemon.json_body import json_body
 from daemon.keys import SERVICES
 from daemon.library import shown
-from daemon.query_numbers import LARGEST_ID
+from daemon.query_numbers import LARGEST_ID, number_in_path
 from daemon.tagging import Refused
 
 _MOST_LISTED = 1_000
@@ -144,19 +145,13 @@ def _number(query: dict[str, str], name: str, largest: int) -> int | None:
 
 
 def _change_id(request: web.Request) -> int:
-    text = request.match_info["change_id"]
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= LARGEST_ID):
-        raise web.HTTPNotFound(text="A change is named by its number; GET /changes lists them.")
-    return int(text)
+    return number_in_path(request, "change_id", "A change is named by its number; GET /changes lists them.")
 
 
 async def _force(request: web.Request) -> bool:
     if not request.can_read_body:
         return False
-    try:
-        body = await request.json()
-    except ValueError as error:
-        raise web.HTTPBadRequest(text='The body must be JSON: {"force": false}.') from error
+    body = await json_body(request, 'The body must be JSON: {"force": false}.')
     force = body.get("force", False) if isinstance(body, dict) else None
     if not isinstance(force, bool):
         raise web.HTTPBadRequest(text='The body must be {"force": true}, {"force": false} or nothing.')

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from daemon.access import require
 from daemon.keys import SERVICES
 from daemon.lookup_errors import (
     BadPath,
@@ -21,6 +22,7 @@ from daemon.lookup_errors import (
 )
 from daemon.lookup_rows import Asked
 from daemon.path_map import LONGEST_SOURCE
+from daemon.scopes import Scope
 
 LONGEST_ITEM_ID = 256
 _LARGEST_BODY_BYTES = 1 << 16
@@ -50,6 +52,8 @@ _STATUSES: Mapping[type[LookupRefused], type[web.HTTPException]] = {
 async def look_up(request: web.Request) -> web.Response:
     """Take a look-up, and answer with the task to ask for."""
     asked = _asked(await _body(request))
+    if asked.wants_tags:
+        require(request, Scope.WRITE)
     with _refusals():
         waiting = await request.app[SERVICES].lookups.submit(asked)
     return web.json_response(

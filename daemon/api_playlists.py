@@ -9,11 +9,12 @@ from typing import Any
 from aiohttp import web
 
 from daemon.config_types import interval
+from daemon.json_body import json_body
 from daemon.keys import SERVICES
 from daemon.playlist_errors import IsConfigured, NoSuchPlaylist, NotYouTube
 from daemon.playlist_state import TRACK_STATES, KnownTrack, Pause, TrackState
 from daemon.playlists import ListView, PlaylistService
-from daemon.query_numbers import LARGEST_ID, number
+from daemon.query_numbers import LARGEST_ID, number, number_in_path
 from daemon.youtube_url import parse_address
 
 _MOST_LISTED = 1_000
@@ -23,13 +24,20 @@ _BODY = 'The body must be JSON: {"url": "https://music.youtube.com/playlist?list
 
 async def list_playlists(request: web.Request) -> web.Response:
     """Answer with all lists, and whether the source pauses."""
-    service = _service(request)
+    return web.json_response(await describe_playlists(_service(request)))
+
+
+async def describe_playlists(service: PlaylistService) -> dict[str, Any]:
+    """Return all lists, and whether the source pauses, as JSON values."""
     playlists = [_playlist(each) for each in await service.all()]
-    return web.json_response({"playlists": playlists, "pause": _pause(await service.pause())})
+    return {"playlists": playlists, "pause": _pause(await service.pause())}
 
 
 async def add_playlist(request: web.Request) -> web.Response:
-    """Add a list, which is read soon if `every` says how often; 200 with the list if it is there already."""
+    """Add a list, which is read soon if `every` says how often; 200 with the list if it is there already.
+
+    `every` of null takes the list's interval away; without `every` a known list keeps its own.
+    """
     body = await _body(request)
     try:
         target = parse_address(body["url"])
@@ -39,7 +47,7 @@ async def add_playlist(request: web.Request) -> web.Response:
         every_s = None if body.get("every") is None else interval(body["every"]).total_seconds()
     except ValueError as error:
         raise web.HTTPBadRequest(text=f"`every`: {error}.") from error
-    added, is_new = await _service(request).add(target.url, target.kind, every_s)
+    added, is_new = await _service(request).add(target.url, target.kind, every_s, is_said="every" in body)
     return web.json_response(_playlist(added), status=HTTPStatus.CREATED if is_new else HTTPStatus.OK)
 
 
@@ -134,7 +142,7 @@ def _track(known: KnownTrack) -> dict[str, Any]:
 
 
 def _pause(pause: Pause | None) -> dict[str, str] | None:
-    return None if pause is None else {"until": pause.until.isoformat(), "reason": pause.reason}
+    return None if pause is None else pause.as_json()
 
 
 def _time(moment: datetime | None) -> str | None:
@@ -152,10 +160,9 @@ def _refusals() -> Iterator[None]:
 
 
 def _playlist_id(request: web.Request) -> int:
-    text = request.match_info["playlist_id"]
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= LARGEST_ID):
-        raise web.HTTPNotFound(text="A playlist's id is a number, as GET /playlists answers it.")
-    return int(text)
+    return number_in_path(
+        request, "playlist_id", "A playlist is named by its number; GET /playlists lists them."
+    )
 
 
 def _state(text: str | None) -> TrackState | None:
@@ -168,10 +175,7 @@ def _state(text: str | None) -> TrackState | None:
 
 
 async def _body(request: web.Request) -> Mapping[str, Any]:
-    try:
-        body = await request.json()
-    except ValueError as error:
-        raise web.HTTPBadRequest(text=_BODY) from error
+    body = await json_body(request, _BODY)
     if not isinstance(body, dict) or body.keys() - {"url", "every"} or not isinstance(body.get("url"), str):
         raise web.HTTPBadRequest(text=_BODY)
     return body

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from daemon.json_body import json_body
 from daemon.keys import SERVICES
 from daemon.plugin_errors import NoSuchPlugin, PluginFailed, PluginHangs, PluginNotConnected
 from daemon.plugin_runner import PluginStatus
@@ -42,10 +43,7 @@ async def call_hook(request: web.Request) -> web.Response:
     """Take what a media server reports, and look up what it is about."""
     if request.content_length is not None and request.content_length > _LARGEST_HOOK_BYTES:
         raise web.HTTPRequestEntityTooLarge(_LARGEST_HOOK_BYTES, request.content_length)
-    try:
-        body: Any = await request.json()
-    except ValueError as error:
-        raise web.HTTPBadRequest(text="The body must be JSON, as the plugin's page shows.") from error
+    body: Any = await json_body(request, "The body must be JSON, as the plugin's page shows.")
     if not isinstance(body, dict):
         raise web.HTTPBadRequest(text="The body must be a JSON object, as the plugin's page shows.")
     with _refusals_as_http():

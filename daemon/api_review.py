@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,9 +12,10 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from daemon.api_changes import described
+from daemon.json_body import json_body
 from daemon.keys import SERVICES
 from daemon.library import shown
-from daemon.query_numbers import LARGEST_ID, number
+from daemon.query_numbers import LARGEST_ID, number, number_in_path
 from daemon.review_errors import NoSuchCandidate, NoSuchFile, NothingProposed, NotWritten
 from daemon.review_rows import ListedFile, Proposal
 from daemon.tag_fields import LONGEST_VALUE, TagFields, clean
@@ -21,6 +23,10 @@ from daemon.tag_fields import LONGEST_VALUE, TagFields, clean
 STATUSES = ("pending", "failed", "missing", "unknown", "incomplete", "named", "review", "tagged")
 _MOST_LISTED = 1_000
 _USUALLY_LISTED = 100
+_LONGEST_QUERY = 200
+_MOST_WORDS = 10
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""PostgreSQL's text holds no NUL, and bytes that are no UTF-8 came as surrogates."""
 _TEXTS = ("title", "artist", "album", "album_artist", "date")
 _NUMBERS = ("track", "track_total", "disc", "disc_total")
 
@@ -29,9 +35,9 @@ async def list_files(request: web.Request) -> web.Response:
     """Answer with files, by number; `next` is what `after` asks for the next page with."""
     # Not request.query: a file name that is not UTF-8 must come through as its bytes.
     query = dict(parse_qsl(request.rel_url.raw_query_string, errors="surrogateescape"))
-    if unknown := query.keys() - {"status", "path", "after", "limit"}:
+    if unknown := query.keys() - {"status", "query", "path", "after", "limit"}:
         name = shown(os.fsencode(min(unknown)))
-        raise web.HTTPBadRequest(text=f"{name!r} is no parameter: status, path, after and limit are.")
+        raise web.HTTPBadRequest(text=f"{name!r} is no parameter: status, query, path, after and limit are.")
     review = request.app[SERVICES].identification.review
     if (path := query.get("path")) is not None:
         if not os.path.isabs(path) or "\0" in path:  # noqa: PTH117 - may hold any bytes
@@ -44,13 +50,26 @@ async def list_files(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest(text=f"`status` must be one of {', '.join(STATUSES)}.")
     limit = number(query.get("limit"), "limit", _MOST_LISTED) or _USUALLY_LISTED
     after = number(query.get("after"), "after", LARGEST_ID) or 0
-    files = await review.files(status, after=after, limit=limit)
+    words = _words(query.get("query", ""))
+    files = await review.files(status, words=words, after=after, limit=limit)
     return web.json_response(
         {
             "files": [_file(each) for each in files],
             "next": files[-1].file_id if len(files) == limit else None,
         }
     )
+
+
+def _words(query: str) -> list[str]:
+    """Return what a search is for."""
+    words = query.split()
+    if len(query) > _LONGEST_QUERY or len(words) > _MOST_WORDS:
+        raise web.HTTPBadRequest(
+            text=f"`query` may have {_LONGEST_QUERY} characters and {_MOST_WORDS} words at most."
+        )
+    if _NO_TEXT.search(query):
+        raise web.HTTPBadRequest(text="`query` must be words, in UTF-8.")
+    return words
 
 
 async def get_file(request: web.Request) -> web.Response:
@@ -169,10 +188,7 @@ async def _body(request: web.Request, names: set[str]) -> Mapping[str, Any]:
     """Return the JSON object of the body; none is an empty one."""
     if not request.can_read_body:
         return {}
-    try:
-        body = await request.json()
-    except ValueError as error:
-        raise web.HTTPBadRequest(text="The body must be JSON.") from error
+    body = await json_body(request, "The body must be JSON.")
     if not isinstance(body, dict):
         raise web.HTTPBadRequest(text="The body must be a JSON object.")
     if unknown := body.keys() - names:
@@ -216,7 +232,4 @@ def _recording(body: Mapping[str, Any], name: str) -> int | None:
 
 
 def _file_id(request: web.Request) -> int:
-    text = request.match_info["file_id"]
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= LARGEST_ID):
-        raise web.HTTPNotFound(text="A file is named by its number; GET /files lists them.")
-    return int(text)
+    return number_in_path(request, "file_id", "A file is named by its number; GET /files lists them.")

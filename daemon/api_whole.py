@@ -4,6 +4,7 @@ from contextlib import aclosing
 
 from aiohttp import web
 
+from daemon.arriving import ClipTooSlow
 from daemon.errors import WorkerDied
 from daemon.keys import SERVICES
 from daemon.uploads import clip_chunks
@@ -51,6 +52,8 @@ async def _matched(request: web.Request, matches: WholeMatchService) -> WholeMat
         raise web.HTTPServiceUnavailable(
             text=str(error), headers={"Retry-After": str(error.args[0])}
         ) from error
+    except ClipTooSlow as error:
+        raise web.HTTPRequestTimeout(text=str(error)) from error
     except ConstellationTooLarge as error:
         raise web.HTTPRequestEntityTooLarge(error.args[0], text=str(error)) from error
     except CodecError as error:

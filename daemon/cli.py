@@ -5,12 +5,15 @@ from typing import Annotated
 
 import typer
 
-from daemon.commands_daemon import doctor, serve, show_config, token
+from daemon.commands_backup import backup, restore
+from daemon.commands_daemon import doctor, serve, show_config
 from daemon.commands_library import add, audit, reindex, status
+from daemon.commands_listen import listen
 from daemon.commands_match import explain, match
 from daemon.commands_playlists import playlists, sync
 from daemon.commands_plugins import plugins
 from daemon.commands_tags import history, name, review, undo
+from daemon.commands_token import token
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -20,8 +23,8 @@ cli = typer.Typer(
     "state themselves. Exit codes: 0 done, 1 nothing found or not all well, 2 failed.",
 )
 for command in (
-    *(serve, add, match, explain, history, undo, review, name),
-    *(audit, playlists, sync, plugins, status, doctor, reindex),
+    *(serve, add, match, listen, explain, history, undo, review, name),
+    *(audit, playlists, sync, plugins, status, doctor, reindex, backup, restore),
 ):
     cli.command()(command)
 cli.command("config")(show_config)

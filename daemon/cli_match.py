@@ -19,13 +19,18 @@ async def match_clip(client: Client, file: Path, *, as_json: bool) -> bool:
     """Say what a clip is, and tell whether it is known. Raises RequestFailed, OSError."""
     with err.status("listening"):
         results = await client.match(file)
+    await show_matches(client, results, as_json=as_json)
+    return bool(results)
+
+
+async def show_matches(client: Client, results: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Print what a clip is, or that it is not known."""
     if as_json:
         print_json(results)
     elif results:
         print_matches(results)
     else:
         await _say_unknown(out, client, "nothing in the library explains this clip.")
-    return bool(results)
 
 
 async def match_whole(client: Client, file: Path, settings: Settings, *, as_json: bool, as_cue: bool) -> bool:

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import sys
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from daemon.config import Config
+from daemon.log_format import WithPriority, is_journal
+from daemon.malformed import quieten_malformed
 
 _WIDEST = 10_000
 """Characters of a line that goes to a file or another program."""
@@ -28,8 +32,11 @@ def set_up_logging(config: Config, *, quiet: bool) -> None:
     else:
         handlers = [logging.StreamHandler()]
     pattern = "%(message)s" if err.is_terminal else "%(levelname)s %(name)s: %(message)s"
+    if is_journal(sys.stderr, os.environ.get("JOURNAL_STREAM", "")):
+        handlers[0].setFormatter(WithPriority())
     logging.basicConfig(level=level, format=pattern, handlers=handlers)
     _quieten(level)
+    quieten_malformed()
 
 
 def set_log_level(config: Config) -> None:

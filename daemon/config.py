@@ -104,7 +104,7 @@ def describe(config: Config) -> list[OptionValue]:
     return [
         OptionValue(
             path=path,
-            value=_shown(attrgetter(path)(config)),
+            value=_masked(attrgetter(path)(config), field),
             source=config.sources.get(path, "default"),
             description=field.description or "",
         )
@@ -215,10 +215,18 @@ def _not_allowed(detail: ErrorDetails, merged: Layer) -> str:
     allowed = detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     allowed = allowed.replace("a valid tuple", "a list")
     field = options().get(name)
-    secret = field is not None and _is_of(field, SecretStr)
-    shown = MASK if secret else reprlib.repr(detail["input"])
+    shown = MASK if field is not None and _is_secret(field) else reprlib.repr(detail["input"])
     source = f" ({merged[name].source})" if name in merged else ""
     return f"{name}: {shown} is not allowed: {allowed}{source}"
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    """Tell whether values are masked wherever people read: in the log, too."""
+    return _is_of(field, SecretStr) or not field.repr
+
+
+def _masked(value: object, field: FieldInfo) -> str:
+    return MASK if value and _is_secret(field) else _shown(value)
 
 
 def _shown(value: object) -> str:

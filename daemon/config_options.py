@@ -6,9 +6,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from daemon.config_secrets import check_database_address, check_proxy
 from daemon.config_sources import user_folder
 from daemon.config_types import (
     AbsolutePath,
@@ -79,6 +89,22 @@ class Server(Section):
         le=30 * 86_400,
         description="Seconds for which a finished match can be asked for.",
     )
+    tls_certificate: AbsolutePath | None = Field(
+        default=None, description="Certificate with its chain (PEM): the address is then https://."
+    )
+    tls_key: AbsolutePath | None = Field(
+        default=None, description="Key of that certificate (PEM, without password)."
+    )
+
+    @field_validator("tls_key")
+    @classmethod
+    def _goes_with_its_certificate(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        certificate = info.data.get("tls_certificate", key)
+        if key is None and certificate is not None:
+            raise ValueError("server.tls_certificate needs its key")
+        if key is not None and certificate is None:
+            raise ValueError("it needs its server.tls_certificate")
+        return key
 
 
 class Library(Section):
@@ -126,6 +152,13 @@ class Database(Section):
         default=None, min_length=1, description="User who runs the embedded server when Spectra runs as root."
     )
     pool_max: int = Field(default=10, ge=2, le=1_000, description="Most connections held open.")
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            check_database_address(url.get_secret_value())
+        return url
 
 
 class Engine(Section):
@@ -247,8 +280,17 @@ class YouTube(Section):
         default=None, description="Folder in which the audio is kept; without it, it is deleted."
     )
     extractor_args: tuple[ExtractorArgument, ...] = Field(
-        default=(), description="Arguments for yt-dlp's plugins, as those that get PO tokens."
+        default=(),
+        repr=False,  # tokens may be among them
+        description="Arguments for yt-dlp's plugins, as those that get PO tokens.",
     )
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_a_proxy(cls, proxy: SecretStr | None) -> SecretStr | None:
+        if proxy is not None:
+            check_proxy(proxy.get_secret_value())
+        return proxy
 
 
 class RateLimits(Section):
@@ -259,6 +301,10 @@ class RateLimits(Section):
         default="300/minute", description="Questions for results (GET /task_status/...)."
     )
     lookup: Rate = Field(default="600/minute", description="Look-ups of media servers (POST /lookup).")
+    page: Rate = Field(
+        default="1200/minute", description="The page's files, and the covers and sound that it shows."
+    )
+    sign_in: Rate = Field(default="10/minute", description="Attempts to sign in on the page (POST /session).")
     default: Rate = Field(default="120/minute", description="Everything else, unknown paths included.")
 
 

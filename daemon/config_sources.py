@@ -104,7 +104,7 @@ def _read_toml(path: Path) -> Layer | None:
         return None
     except OSError as error:
         raise ConfigError((f"{path}: can't be read ({error.strerror})",)) from error
-    except (tomllib.TOMLDecodeError, UnicodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeError, RecursionError) as error:
         raise ConfigError((f"{path}: is not valid TOML ({error})",)) from error
 
 
@@ -127,8 +127,11 @@ def _listed(text: str) -> object:
     """Return a variable's list: separated by commas, or JSON for values that contain some."""
     if text.lstrip().startswith("["):
         try:
-            return json.loads(text)
-        except ValueError:
+            values = json.loads(text)
+            # Half characters, which only JSON's escapes can give, are in no path and can't be shown.
+            json.dumps(values, ensure_ascii=False).encode(errors="surrogateescape")
+        except (ValueError, RecursionError):
             # Kept as it is: the check refuses it and names the variable.
             return text
+        return values
     return [part.strip() for part in text.split(",") if part.strip()]

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from daemon.config import Config
 from daemon.embedded_postgres import EmbeddedPostgres
 from daemon.errors import DaemonError
+from daemon.restore_folder import POSTGRES, settle
 from daemon.tasks import end_tasks
 
 log = logging.getLogger(__name__)
@@ -17,11 +18,15 @@ _CHECK_S = 5.0
 
 @asynccontextmanager
 async def database_server(config: Config) -> AsyncIterator[str]:
-    """Yield how to connect: to the configured server, or to our own, which is started again if it dies."""
+    """Yield how to connect: to the configured server, or to our own, which is started again if it dies.
+
+    The state folder is held: what a restore left that died is settled first.
+    """
     if config.database.url is not None:
         yield config.database.url.get_secret_value()
         return
-    server = EmbeddedPostgres(config.state_dir / "postgres", run_as=config.database.run_as)
+    await asyncio.to_thread(settle, config.state_dir)
+    server = EmbeddedPostgres(config.state_dir / POSTGRES, run_as=config.database.run_as)
     try:
         conninfo = await server.start()
         keeper = asyncio.create_task(_keep_running(server), name="postgres keeper")

@@ -146,6 +146,11 @@ def load_queries() -> Queries:
     return queries
 
 
+def newest_schema() -> int:
+    """Return the schema that this Spectra knows. Reads the package's files."""
+    return max(_migrations())
+
+
 def _migrations() -> dict[int, _Migration]:
     folder = resources.files("daemon").joinpath("sql", "migrations")
     return {

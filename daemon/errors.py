@@ -21,6 +21,7 @@ DaemonError                    the service cannot do what was asked
         EmptyClip              no bytes at all
         ClipNotKept            the spool can't be written
     AddressUnusable            the address to listen on is taken, or not ours
+    TlsUnusable                the certificate or its key can't be used
     RequestFailed              the daemon refused what a command asked
     ConfigError                an option is unknown, or has a value that isn't allowed
     TokenUnusable              the access token can't be read, made or trusted
@@ -117,14 +118,11 @@ class OtherMajor(PostgresError):  # noqa: N818
             "Nothing was changed. To take the data along, with the programs of "
             f"PostgreSQL {found} (pg_ctl as the data's owner):\n"
             f"  pg_ctl start -w -D '{folder}/data' -o \"-k /tmp -c listen_addresses=\"\n"
-            f"  PGPASSWORD=\"$(cat '{folder}/password')\" pg_dump -h /tmp -U spectra --clean --if-exists"
-            " -f /tmp/spectra.sql spectra\n"
+            f"  DB_URL=\"postgresql://spectra:$(cat '{folder}/password')@/spectra?host=/tmp\""
+            " spectra backup /tmp/spectra.tar\n"
             f"  pg_ctl stop -D '{folder}/data'\n"
-            f"  mv '{folder}/data' '{folder}/data-{found}'\n"
-            "then start Spectra, and once it runs\n"
-            f"  PGPASSWORD=\"$(cat '{folder}/password')\" psql -h '{folder}/socket' -U spectra"
-            " -1 -f /tmp/spectra.sql spectra\n"
-            "and restart it"
+            "  spectra restore /tmp/spectra.tar\n"
+            f"then start Spectra. What is in {folder} now is kept until you remove it"
         )
 
 
@@ -207,7 +205,8 @@ class SchemaTooNew(DaemonError):  # noqa: N818
     def __str__(self) -> str:
         return (
             f"the database has schema {self.args[0]}, this Spectra knows {self.args[1]}: "
-            "nothing was changed; install the newer Spectra again"
+            "nothing was changed; install the newer Spectra again, or bring a backup of before back "
+            "(spectra restore FILE)"
         )
 
 
@@ -272,6 +271,20 @@ class AddressUnusable(DaemonError):  # noqa: N818
     def __str__(self) -> str:
         host, port, reason = self.args
         return f"can't listen on {host}:{port} ({reason}): stop what does, or set server.host and server.port"
+
+
+class TlsUnusable(DaemonError):  # noqa: N818
+    """The certificate or its key can't be used."""
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(file, reason)
+
+    def __str__(self) -> str:
+        file, reason = self.args
+        return (
+            f"{file} {reason}: server.tls_certificate must name a PEM certificate with its chain, and "
+            "server.tls_key its key without password; the user who runs Spectra must be able to read both"
+        )
 
 
 class RequestFailed(DaemonError):  # noqa: N818

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
+from daemon.arriving import Arriving
 from daemon.clip_match import match_clip
 from daemon.errors import ClipQueueFull
 from daemon.explain_job import ToDraw, draw_explanation
@@ -70,6 +71,7 @@ class ExplainService:
         self._limits = replace(limits, memory_bytes=max(limits.memory_bytes, _LEAST_MEMORY_BYTES))
         self._most_bytes = most_bytes
         self._drop_damaged_index = drop_damaged_index
+        self._arriving = Arriving()
         self._turn = asyncio.Lock()
         self._pending = 0
         self._workers: WorkerPool | None = None
@@ -94,16 +96,17 @@ class ExplainService:
         Raises
         ------
         ClipQueueFull : too many are pending; nothing was read
-        ClipTooLarge, EmptyClip, ClipNotKept : the upload is refused
+        ClipTooLarge, ClipTooSlow, EmptyClip, ClipNotKept : the upload is refused
         AudioError, WorkerDied, MemoryError : the clip can't be matched, or not drawn
         IndexDamaged : it is being built anew
         """
-        if self._pending >= _MOST_PENDING:
+        if self._pending >= _MOST_PENDING and not self._arriving.make_room():
             raise ClipQueueFull(_RETRY_AFTER_S)
         self._pending += 1
         spooled = self._spool_folder / str(uuid4())
         try:
-            await spool_clip(chunks, spooled, most_bytes=self._most_bytes, announced_bytes=announced_bytes)
+            async with aclosing(self._arriving.paced(chunks)) as paced:
+                await spool_clip(paced, spooled, most_bytes=self._most_bytes, announced_bytes=announced_bytes)
             async with self._turn, self._process() as workers:
                 return await self._explain(spooled, workers)
         except IndexDamaged as error:

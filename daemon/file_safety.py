@@ -128,11 +128,15 @@ def check_space(path: Path, needed_bytes: int) -> None:
 
 
 def quiet_wait_s(status: os.stat_result, now_s: float, quiet_s: float) -> float:
-    """Return how long a file must still be left alone; an mtime in the future is a wrong date, no change."""
-    changed_s = [status.st_ctime_ns / 1e9]
-    if status.st_mtime_ns / 1e9 <= now_s:
-        changed_s.append(status.st_mtime_ns / 1e9)
-    return quiet_s - (now_s - max(changed_s)) if quiet_s > 0 else 0.0
+    """Return how long a file must still be left alone.
+
+    An mtime in the future is a wrong date, no change; a ctime far in the future is of a clock that was ahead,
+    and would keep the file from being written until then.
+    """
+    if quiet_s <= 0:
+        return 0.0
+    changed_s = (status.st_ctime_ns / 1e9, now_s + quiet_s), (status.st_mtime_ns / 1e9, now_s)
+    return max((quiet_s - (now_s - at_s) for at_s, latest_s in changed_s if at_s <= latest_s), default=0.0)
 
 
 def keep_attributes(path: Path, file: BinaryIO, copy: int) -> None:

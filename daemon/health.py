@@ -7,6 +7,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from daemon.services import Services
 
 _LEAST_FREE_BYTES = 200_000_000
@@ -23,12 +25,14 @@ class Check:
 
 async def check_health(services: Services) -> dict[str, Check]:
     """Return the state of every part, by name."""
+    database = await _database(services)
     return {
-        "database": await _database(services),
+        "database": database,
         "filesystem": await asyncio.to_thread(_filesystem, services.config.state_dir),
         "workers": _workers(services),
         "index": _index(services),
         "watcher": _watcher(services),
+        "playlists": await _playlists(services, is_known=database.is_ok),
     }
 
 
@@ -80,6 +84,23 @@ def _watcher(services: Services) -> Check:
     if not roots:
         return _fine("no music folder is configured (library.roots)")
     return _fine(f"{len(roots)} music folder{'' if len(roots) == 1 else 's'}")
+
+
+async def _playlists(services: Services, *, is_known: bool) -> Check:
+    """Say until when nothing is asked of the source.
+
+    A pause is no illness of Spectra: it keeps what the source asks for, nobody has to do anything, and
+    all the rest goes on. Who must know reads it here, in /status and in /playlists.
+    """
+    try:
+        pause = await services.playlists.service.pause() if is_known else None
+    except psycopg.Error:
+        is_known, pause = False, None
+    if not is_known:
+        return _fine("not known while the database does not answer")
+    if pause is None:
+        return _fine("no pause")
+    return _fine(f"nothing is asked until {pause.until.isoformat(timespec='seconds')}: {pause.reason}")
 
 
 def _fine(detail: str) -> Check:

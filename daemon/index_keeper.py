@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 from daemon.store import Store
-from daemon.tasks import end_tasks
+from daemon.tasks import end_tasks, to_its_end
 from daemon.worker_jobs import derive_postings, merge_segments
 from daemon.workers import WorkerPool
 from engine.errors import IndexDamaged, IndexStale
@@ -18,13 +18,12 @@ from engine.settings import FINGERPRINT_VERSION, Settings
 
 log = logging.getLogger(__name__)
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 _REBUILD_BATCH = 200
 """Recordings per segment when rebuilding: 12 MB of postings."""
 _RETRY_S = 30.0
 """A full disk is tried again after so long."""
+_CHECK_S = 5.0
+"""What others do to the index's files is noticed after so long: until then clips may stay unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +35,23 @@ class IndexStatus:
     to_build: int
     """Recordings that are in the database but not yet in the index."""
     error: str | None
+    rebuilds: int
+    """Times it was dropped and built anew, since it was opened."""
 
 
-def index_stamp(settings: Settings) -> str:
-    """Name everything that stored hashes depend on: an index of another stamp is built anew."""
+def index_stamp(settings: Settings, database: str = "") -> str:
+    """Name everything that stored hashes depend on: an index of another stamp is built anew.
+
+    Parameters
+    ----------
+    database : `Store.identity`; numbers of recordings mean others elsewhere
+    """
     stored = settings.stored
+    of_database = f" of {zlib.crc32(database.encode()):08x}" if database else ""
     return (
         f"peaks-{FINGERPRINT_VERSION} pairs-{stored.peaks_per_s}x{stored.fan_out}"
         f"-{settings.zone_start_frames}-{settings.zone_end_frames}-{settings.zone_bins} {settings.hash_kind}"
+        f"{of_database}"
     )
 
 
@@ -64,6 +72,7 @@ class IndexKeeper:
         self._workers = workers
         self._settings = settings
         self._retry_s = retry_s
+        self._stamp = ""
         self._writer: IndexWriter | None = None
         self._arrived: dict[int, Fingerprint] = {}
         self._gone: set[int] = set()
@@ -73,20 +82,24 @@ class IndexKeeper:
         self._wake = asyncio.Event()
         self._caught_up = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._guarding: asyncio.Task[None] | None = None
         self._merge: asyncio.Task[None] | None = None
         self._must_reopen = False
         """The files are damaged, or were dropped and a new index could not be opened (a full disk)."""
         self._error: str | None = None
+        self._rebuilds = 0
 
     async def start(self) -> None:
         """Open the index (a stale or damaged one is dropped) and compare it with the database."""
-        self._writer = await _to_its_end(self._open)
+        self._stamp = index_stamp(self._settings, await self._store.identity())
+        self._writer = await to_its_end(self._open)
         await self.compare()
         self._task = asyncio.create_task(self._follow(), name="index keeper")
+        self._guarding = asyncio.create_task(self._guard(), name="index guard")
 
     async def stop(self) -> None:
         """Finish the write that is under way and let go of the index; the next start finds what waits."""
-        await end_tasks(self._task)
+        await end_tasks(self._task, self._guarding)
         await end_tasks(self._merge)
         if self._writer is not None:
             await asyncio.to_thread(self._writer.close)
@@ -118,14 +131,15 @@ class IndexKeeper:
         """Drop the index and build it again from the stored constellations; look-ups see it grow."""
         async with self._turn:
             try:
-                await _to_its_end(self._open_writer.close)
-                await _to_its_end(wipe_index, self.folder)
-                self._writer = await _to_its_end(self._open)
+                await to_its_end(self._open_writer.close)
+                await to_its_end(wipe_index, self.folder)
+                self._writer = await to_its_end(self._open)
             except BaseException:
                 self._must_reopen = True
                 self._note_work()
                 raise
             self._must_reopen = False
+        self._rebuilds += 1
         await self.compare()
 
     def drop_damaged(self) -> None:
@@ -141,7 +155,7 @@ class IndexKeeper:
         """Return how the index is doing."""
         writer = self._open_writer
         waiting = len(self._to_build) + len(self._arrived)
-        return IndexStatus(writer.size, writer.generation, waiting, self._error)
+        return IndexStatus(writer.size, writer.generation, waiting, self._error, self._rebuilds)
 
     def _note_work(self) -> None:
         self._caught_up.clear()
@@ -154,13 +168,12 @@ class IndexKeeper:
         return self._writer
 
     def _open(self) -> IndexWriter:
-        stamp = index_stamp(self._settings)
         try:
-            return IndexWriter(self.folder, stamp=stamp)
+            return IndexWriter(self.folder, stamp=self._stamp)
         except (IndexStale, IndexDamaged) as error:
             log.warning("%s; building it anew from the database", error)
             wipe_index(self.folder)
-            return IndexWriter(self.folder, stamp=stamp)
+            return IndexWriter(self.folder, stamp=self._stamp)
 
     async def _follow(self) -> None:
         while True:
@@ -176,6 +189,20 @@ class IndexKeeper:
                 log.exception("the index can't follow the database; trying again in %.0f s", self._retry_s)
                 await asyncio.sleep(self._retry_s)
 
+    async def _guard(self) -> None:
+        """Build the index anew when its files are lost, or replaced by others: readers would find nothing."""
+        while True:
+            await asyncio.sleep(_CHECK_S)
+            try:
+                async with self._turn:
+                    is_in_place = await asyncio.to_thread(self._open_writer.is_in_place)
+            except OSError as error:
+                log.warning("the index can't be checked: %s", error)
+                continue
+            if not (is_in_place or self._must_reopen):
+                log.warning("the index was changed from outside; building it anew from the database")
+                self.drop_damaged()
+
     async def _step(self) -> None:
         """Write one batch: what is gone, what has just arrived, then a part of what is to be built."""
         if self._must_reopen:
@@ -183,7 +210,7 @@ class IndexKeeper:
         if self._gone:
             gone = set(self._gone)
             async with self._turn:
-                await _to_its_end(self._open_writer.remove, sorted(gone))
+                await to_its_end(self._open_writer.remove, sorted(gone))
             self._gone -= gone
         if self._arrived:
             batch = dict(self._arrived)
@@ -202,7 +229,7 @@ class IndexKeeper:
 
     async def _write(self, batch: list[tuple[int, Fingerprint]]) -> None:
         async with self._turn:
-            await _to_its_end(_add_fresh, self._open_writer, batch)
+            await to_its_end(_add_fresh, self._open_writer, batch)
 
     def _merge_if_due(self) -> None:
         if self._merge is None or self._merge.done():
@@ -219,21 +246,9 @@ class IndexKeeper:
             merged = await self._workers.run(merge_segments, plan)
             async with self._turn:
                 if writer is self._writer:  # else the index was dropped meanwhile
-                    await _to_its_end(writer.commit_merge, plan, merged)
+                    await to_its_end(writer.commit_merge, plan, merged)
         except Exception:
             log.exception("merging index segments failed; the index goes on with more of them")
-
-
-async def _to_its_end(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Do blocking work in a thread; a cancellation waits for its end: nobody else's turn comes before."""
-    thread = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
-    try:
-        return await asyncio.shield(thread)
-    except asyncio.CancelledError:
-        await asyncio.wait([thread])
-        if not thread.cancelled():
-            thread.exception()  # else asyncio complains that nobody looked at it
-        raise
 
 
 def _add_fresh(writer: IndexWriter, batch: list[tuple[int, Fingerprint]]) -> None:

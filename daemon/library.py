@@ -4,7 +4,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Set
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,6 +66,7 @@ class LibraryService:
         self._libraries: dict[bytes, Library] = {}
         self._turns: dict[int, asyncio.Lock] = {}
         self._looks: dict[int, Looked] = {}
+        self._scanning: Counter[int] = Counter()
         self._is_stopping = False
 
     @property
@@ -104,7 +107,7 @@ class LibraryService:
         ----------
         leave_restless : leave out what somebody may still be writing; `Looked.restless` names it
         """
-        with self._own_writes.looking() as own:
+        with self._own_writes.looking() as own, self._noted(library.library_id):
             scan = await asyncio.to_thread(
                 scan_root,
                 Path(os.fsdecode(library.root)),
@@ -128,9 +131,13 @@ class LibraryService:
 
     async def add_path(self, path: Path) -> Looked:
         """Look at a file or folder: in the library that holds it, else in an unwatched one of its own."""
-        is_folder = await asyncio.to_thread(path.is_dir)
         owner = self.owner_of(path)
-        if owner is None and not is_folder and not await asyncio.to_thread(path.exists):
+        try:
+            is_folder = await asyncio.to_thread(path.is_dir)
+            is_there = owner is not None or is_folder or await asyncio.to_thread(path.exists)
+        except OSError as error:  # a name too long, a folder that may not be entered
+            return Looked(shown(os.fsencode(path)), found=0, offline=error.strerror or str(error))
+        if not is_there:
             return Looked(shown(os.fsencode(path)), found=0, offline="there is no such file or folder")
         if owner is None:
             owner = await self.add(path if is_folder else path.parent, watched=False)
@@ -138,6 +145,18 @@ class LibraryService:
         if not relative:
             return await self.reconcile(owner)
         return await self.look_at(owner, frozenset({relative}))
+
+    def is_scanning(self, library_id: int) -> bool:
+        """Tell whether the whole library is being looked through."""
+        return self._scanning[library_id] > 0
+
+    @contextmanager
+    def _noted(self, library_id: int) -> Iterator[None]:
+        self._scanning[library_id] += 1
+        try:
+            yield
+        finally:
+            self._scanning[library_id] -= 1
 
     def last_look(self, library_id: int) -> Looked | None:
         """Return what the last look through a whole library found."""

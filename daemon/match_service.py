@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import psycopg
 
+from daemon.arriving import Arriving
 from daemon.clip_match import match_clip
+from daemon.counters import MatchCounters
 from daemon.errors import ClipQueueFull, WorkerDied
 from daemon.match_result import match_result
 from daemon.rows import Task
@@ -37,13 +40,17 @@ _STORE_AGAIN_S = 2.0
 class _Waiting:
     task_id: UUID
     spooled: Path
+    taken_s: float
+    """When it was all there, by the monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """One of both."""
+    """A result and its verdict, or an error."""
 
     result: list[dict[str, object]] | None = None
+    outcome: str | None = None
+    reason: str | None = None
     error: str | None = None
 
 
@@ -62,6 +69,7 @@ class MatchService:
         most_bytes: int,
         drop_damaged_index: Callable[[], None],
     ) -> None:
+        self.counters = MatchCounters()
         self._store = store
         self._workers = workers
         self._index_folder = index_folder
@@ -74,6 +82,7 @@ class MatchService:
         self._most_bytes = most_bytes
         self._drop_damaged_index = drop_damaged_index
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._arriving = Arriving()
         self._pending = 0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -104,21 +113,23 @@ class MatchService:
         Raises
         ------
         ClipQueueFull : too many are pending; nothing was read
-        ClipTooLarge, EmptyClip, ClipNotKept : nothing is kept
+        ClipTooLarge, ClipTooSlow, EmptyClip, ClipNotKept : nothing is kept
         """
-        if self._pending >= self._most_pending:
+        if self._pending >= self._most_pending and not self._arriving.make_room():
             raise ClipQueueFull(_RETRY_AFTER_S)
         self._pending += 1
         task_id = uuid4()
         spooled = self._spool_folder / str(task_id)
         try:
-            await spool_clip(chunks, spooled, most_bytes=self._most_bytes, announced_bytes=announced_bytes)
+            async with aclosing(self._arriving.paced(chunks)) as paced:
+                await spool_clip(paced, spooled, most_bytes=self._most_bytes, announced_bytes=announced_bytes)
             await self._store.add_task(task_id)
         except BaseException:
             self._pending -= 1
             await asyncio.to_thread(spooled.unlink, missing_ok=True)
             raise
-        self._queue.put_nowait(_Waiting(task_id, spooled))
+        self._queue.put_nowait(_Waiting(task_id, spooled, time.monotonic()))
+        self.counters.asked()
         return task_id
 
     async def task(self, task_id: UUID) -> Task | None:
@@ -129,7 +140,9 @@ class MatchService:
         while True:
             waiting = await self._queue.get()
             try:
-                await self._store_answer(waiting.task_id, await self._match(waiting))
+                answer = await self._match(waiting)
+                await self._store_answer(waiting.task_id, answer)
+                self.counters.answered(answer.outcome, time.monotonic() - waiting.taken_s)
             except Exception:
                 log.exception("the answer to task %s could not be stored", waiting.task_id)
             finally:
@@ -163,13 +176,19 @@ class MatchService:
             log.exception("task %s failed", waiting.task_id)
             return _Answer(error="Spectra failed to look this clip up; its log tells why.")
         log.info("task %s: %s (%s)", waiting.task_id, verdict.outcome, verdict.reason)
-        return _Answer(result=result)
+        return _Answer(result=result, outcome=str(verdict.outcome), reason=verdict.reason)
 
     async def _store_answer(self, task_id: UUID, answer: _Answer) -> None:
         """Store the answer, however long the database is away."""
         while True:
             try:
-                await self._store.finish_task(task_id, result=answer.result, error=answer.error)
+                await self._store.finish_task(
+                    task_id,
+                    result=answer.result,
+                    outcome=answer.outcome,
+                    reason=answer.reason,
+                    error=answer.error,
+                )
             except psycopg.OperationalError as error:
                 log.warning("the answer to task %s can't be stored yet: %s", task_id, error)
                 await asyncio.sleep(_STORE_AGAIN_S)

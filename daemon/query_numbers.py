@@ -1,4 +1,4 @@
-"""Numbers in an address: how many, and after which."""
+"""Numbers in an address: of what, how many, and after which."""
 
 from aiohttp import web
 
@@ -12,4 +12,12 @@ def number(text: str | None, name: str, largest: int) -> int | None:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= largest):
         raise web.HTTPBadRequest(text=f"`{name}` must be a number up to {largest}.")
+    return int(text)
+
+
+def number_in_path(request: web.Request, name: str, otherwise: str) -> int:
+    """Return the number of what the path names. Raises web.HTTPNotFound with the sentence `otherwise`."""
+    text = request.match_info[name]
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= LARGEST_ID):
+        raise web.HTTPNotFound(text=otherwise)
     return int(text)

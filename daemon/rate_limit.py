@@ -16,9 +16,28 @@ from limits.aio.strategies import MovingWindowRateLimiter
 
 from daemon.peer import IPAddress, IPNetwork, parse_address, peer_of
 
-Group: TypeAlias = Literal["match", "task_status", "lookup", "default"]
-_MATCHING = frozenset({"/match_file", "/match_constellation", "/explain_file"})
-"""What keeps a worker process busy for seconds."""
+Group: TypeAlias = Literal["match", "task_status", "lookup", "page", "sign_in", "default"]
+_POST_GROUPS: dict[str, Group] = {
+    # What keeps a worker process busy for seconds.
+    "/match_file": "match",
+    "/match_constellation": "match",
+    "/explain_file": "match",
+    "/lookup": "lookup",
+    "/session": "sign_in",
+}
+_GET_GROUPS: dict[str, Group] = {
+    "/task_status/{task_id}": "task_status",
+    # What a browser asks for in bursts while it shows the page.
+    "/": "page",
+    "/web/{path}": "page",
+    "/favicon.ico": "page",
+    "/files/{file_id}/audio": "page",
+    "/files/{file_id}/cover": "page",
+    "/recordings/{recording_id}/audio": "page",
+    "/recordings/{recording_id}/cover": "page",
+}
+_GROUPS = {"POST": _POST_GROUPS, "GET": _GET_GROUPS, "HEAD": _GET_GROUPS}
+"""By method and route; all others share one limit."""
 
 MOST_ADDRESSES = 10_000
 """Windows kept at once; beyond it the one that was used longest ago goes (some MB at the default limits)."""
@@ -35,6 +54,10 @@ class RateLimits(Protocol):
     def task_status(self) -> str: ...
     @property
     def lookup(self) -> str: ...
+    @property
+    def page(self) -> str: ...
+    @property
+    def sign_in(self) -> str: ...
     @property
     def default(self) -> str: ...
 
@@ -146,15 +169,10 @@ def _bucket(address: str) -> str:
 def _group(request: web.Request) -> Group:
     """Return the limit that a request counts against, by its route, never by its concrete path."""
     resource = request.match_info.route.resource
-    if resource is None:
+    groups = _GROUPS.get(request.method)
+    if resource is None or groups is None:
         return "default"
-    if request.method == "POST" and resource.canonical in _MATCHING:
-        return "match"
-    if request.method == "POST" and resource.canonical == "/lookup":
-        return "lookup"
-    if request.method == "GET" and resource.canonical.startswith("/task_status/"):
-        return "task_status"
-    return "default"
+    return groups.get(resource.canonical, "default")
 
 
 def make_rate_limit_middleware(
@@ -171,6 +189,8 @@ def make_rate_limit_middleware(
         "match": limits.match,
         "task_status": limits.task_status,
         "lookup": limits.lookup,
+        "page": limits.page,
+        "sign_in": limits.sign_in,
         "default": limits.default,
     }
     storage = MovingWindows(clock)

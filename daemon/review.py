@@ -1,6 +1,7 @@
 """What a person decides: accept, reject, or name a file."""
 
 import os
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from itertools import groupby
@@ -60,9 +61,11 @@ class ReviewService:
         self._options = options
         self._request = request
 
-    async def files(self, status: str | None, *, after: int, limit: int) -> list[ListedFile]:
-        """Return the next files in this state, ascending by number."""
-        return await self._store.files(status, after=after, limit=limit)
+    async def files(
+        self, status: str | None, *, words: Sequence[str] = (), after: int, limit: int
+    ) -> list[ListedFile]:
+        """Return the next files in this state, ascending by number; `words` as `ReviewStore.files`."""
+        return await self._store.files(status, words=words, after=after, limit=limit)
 
     async def file(self, file_id: int) -> ListedFile:
         """Return one file. Raises NoSuchFile."""

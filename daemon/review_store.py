@@ -206,11 +206,22 @@ class ReviewStore:
         return _ids(await self._all("derived_from_file", file_id=file_id, most=_MOST_DERIVED))
 
     async def files(
-        self, status: str | None, *, after: int = 0, limit: int = 1, file_id: int | None = None
+        self,
+        status: str | None,
+        *,
+        words: Sequence[str] = (),
+        after: int = 0,
+        limit: int = 1,
+        file_id: int | None = None,
     ) -> list[ListedFile]:
-        """Return the next files in this state, ascending by id."""
-        rows = await self._all("listed_files", status=status, after=after, limit=limit, file_id=file_id)
-        return [_listed(row) for row in rows]
+        """Return the next files in this state, ascending by id.
+
+        Parameters
+        ----------
+        words : all occur in path, title, artist or album, whatever their case and accents
+        """
+        wanted = {"status": status, "words": list(words) or None, "file_id": file_id}
+        return [_listed(row) for row in await self._all("listed_files", **wanted, after=after, limit=limit)]
 
     async def file_by_path(self, path: bytes) -> int | None:
         """Return the file at an absolute path."""

@@ -88,3 +88,7 @@ class Task:
     status: str
     result: list[dict[str, object]] | None
     error: str | None
+    outcome: str | None = None
+    """Of a match: as `engine.decision.Outcome`."""
+    reason: str | None = None
+    """Why that was decided."""

@@ -6,9 +6,11 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
 
 from daemon.identification import IDENTIFY
 from daemon.jobs import Jobs
@@ -59,7 +61,7 @@ async def run_schedule(
             except Exception:
                 log.exception("%s failed; it is tried again in %.0f s", name, every_s)
 
-        scheduler.add_job(logged, "interval", seconds=every_s, id=name)
+        scheduler.add_job(logged, _Every(every_s), id=name)
 
     if watcher is not None:
         reconciler = _Reconciler(library, watcher)
@@ -72,12 +74,38 @@ async def run_schedule(
     add(_LOOK_FOR_DUE_S, lambda: jobs.defer_due(FETCH), "fetch tracks")
     add(_RECOVER_EVERY_S, tagging.recover, "settle open changes")
     scheduler.start()
+    following = asyncio.create_task(_follow_clock(scheduler), name="clock")
     try:
         yield
     finally:
         scheduler.shutdown(wait=False)
         # APScheduler does not wait for coroutines.
-        await end_tasks(*running)
+        await end_tasks(following, *running)
+
+
+class _Every(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """Fires so long after it last did.
+
+    APScheduler's own interval lists every run that a clock set forward has skipped: of a year, three million.
+    """
+
+    def __init__(self, every_s: float) -> None:
+        self._every = timedelta(seconds=every_s)
+
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+        """Return when to fire after a moment."""
+        return now + self._every
+
+
+async def _follow_clock(scheduler: AsyncIOScheduler) -> None:
+    """Run all when the clock was set back: APScheduler would wait until it shows the old time again."""
+    while True:
+        seen = datetime.now(UTC)
+        await asyncio.sleep(_LOOK_FOR_DUE_S)
+        if datetime.now(UTC) < seen:
+            log.warning("the clock was set back; what is done now and then begins anew")
+            for job in scheduler.get_jobs():
+                job.modify(next_run_time=datetime.now(UTC))
 
 
 class _Reconciler:

@@ -24,12 +24,14 @@ from daemon.library import LibraryService
 from daemon.lookup import LookupService
 from daemon.lookup_store import LookupStore
 from daemon.match_service import MatchService
+from daemon.media import MediaService
 from daemon.own_writes import OwnWrites
 from daemon.path_map import PathMap
 from daemon.playlist_setup import Playlists, set_up_playlists
 from daemon.plugin_host import PluginHost
 from daemon.plugin_lookup import PluginLookup
 from daemon.plugin_store import PluginStore
+from daemon.scan_now import ScanNow
 from daemon.scheduler import run_schedule
 from daemon.state_folder import hold_state_folder, prepare_state_folder
 from daemon.store import Store
@@ -65,6 +67,8 @@ class Services:
     audit: AuditService
     playlists: Playlists
     plugins: PluginHost
+    media: MediaService
+    scans: ScanNow
     match_workers: WorkerPool
     ingest_workers: WorkerPool
     watcher: Watcher | None
@@ -127,6 +131,7 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
             workers=ingest_workers,
             settings=settings,
             by_itself=watch,
+            run=tagging.run,
         )
         library = LibraryService(
             store,
@@ -138,7 +143,7 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
         stack.callback(library.stop)
         await library.start()
         if watch:
-            tagging.sweep([Path(os.fsdecode(each.root)) for each in await store.libraries()])
+            tagging.sweep(await _written_to(store, config))
         await stack.enter_async_context(jobs.running())
         matching = await _open_matching(stack, config, store, index, match_workers)
         path_map = PathMap(config.path_map)
@@ -154,6 +159,10 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
         stack.push_async_callback(audit.stop)
         await audit.start()
         watcher = await stack.enter_async_context(watching(config, library)) if watch else None
+        media = MediaService(database, worker_limits(config))
+        stack.push_async_callback(media.stop)
+        scans = ScanNow(library, watcher)
+        stack.push_async_callback(scans.stop)
         await stack.enter_async_context(
             run_schedule(
                 library=library,
@@ -189,10 +198,18 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
             audit,
             playlists,
             plugins,
+            media,
+            scans,
             match_workers,
             ingest_workers,
             watcher,
         )
+
+
+async def _written_to(store: Store, config: Config) -> list[Path]:
+    """Return the folders whose music we write."""
+    kept = [] if config.youtube.keep is None else [config.youtube.keep]
+    return [Path(os.fsdecode(each.root)) for each in await store.libraries()] + kept
 
 
 def engine_settings(config: Config) -> Settings:

@@ -45,6 +45,14 @@ def hold_state_folder(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def lock_owner(folder: Path) -> int | None:
+    """Return the user (number) whose Spectra first had the folder; None if none ever had. Raises OSError."""
+    try:
+        return (folder / _LOCK_NAME).stat().st_uid
+    except FileNotFoundError:
+        return None
+
+
 @contextmanager
 def socket_address(folder: Path) -> Iterator[str]:
     """Yield an address for the folder's socket that fits, for binding or connecting within the context."""

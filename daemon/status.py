@@ -1,5 +1,7 @@
 """What is known, what is waiting, what failed: the answer to `spectra status`."""
 
+import asyncio
+import functools
 import os
 from importlib.metadata import version
 
@@ -17,9 +19,10 @@ async def describe_status(services: Services) -> dict[str, object]:
     recordings = await store.recording_counts()
     index = services.index.status()
     naming = await services.identification.store.counts()
+    pause = await services.playlists.service.pause()
     return {
         "service": "spectra",
-        "version": version("spectra"),
+        "version": await asyncio.to_thread(_version),
         "recordings": {
             "total": recordings.recordings,
             "references": recordings.references,
@@ -43,11 +46,18 @@ async def describe_status(services: Services) -> dict[str, object]:
             "error": index.error,
         },
         "matches": {"pending": services.matches.pending},
+        "playlists": {"pause": None if pause is None else pause.as_json()},
         "failed": [
             {"path": shown(path), "error": error}
             for path, error in await store.failed_files(_MOST_FAILED_SHOWN)
         ],
     }
+
+
+@functools.cache
+def _version() -> str:
+    """Read the installed package's metadata, once."""
+    return version("spectra")
 
 
 async def _libraries(services: Services, counts: dict[int, FileCounts]) -> list[dict[str, object]]:
@@ -66,6 +76,7 @@ async def _libraries(services: Services, counts: dict[int, FileCounts]) -> list[
                 "state": "not watched" if root is None else root.state,
                 "reason": None if root is None else root.reason,
                 "scanned": library.is_scanned,
+                "scanning": services.library.is_scanning(library.library_id),
                 "present": files.present,
                 "pending": files.pending,
                 "indexed": files.indexed,

@@ -173,6 +173,10 @@ class Store:
         """Return the ids of all recordings, ascending."""
         return [row[0] for row in await self._all("recording_ids", {})]
 
+    async def identity(self) -> str:
+        """Return what tells this database from all others: ids mean something in it only."""
+        return str((await self._one("database_identity", {}))[0])
+
     async def constellations(self, recording_ids: Sequence[int]) -> list[tuple[int, bytes]]:
         """Return ids and encoded constellations of those that (still) exist."""
         rows = await self._all("constellations", {"recording_ids": list(recording_ids)})
@@ -195,7 +199,13 @@ class Store:
         await self._run("add_task", {"task_id": task_id})
 
     async def finish_task(
-        self, task_id: UUID, *, result: list[dict[str, object]] | None = None, error: str | None = None
+        self,
+        task_id: UUID,
+        *,
+        result: list[dict[str, object]] | None = None,
+        outcome: str | None = None,
+        reason: str | None = None,
+        error: str | None = None,
     ) -> None:
         """Note a match's result, or why there is none."""
         await self._run(
@@ -204,6 +214,8 @@ class Store:
                 "task_id": task_id,
                 "status": "success" if error is None else "fail",
                 "result": None if result is None else Jsonb(result),
+                "outcome": outcome,
+                "reason": reason,
                 "error": None if error is None else _text(error),
             },
         )

@@ -16,7 +16,7 @@ from daemon.journal import Journal
 from daemon.own_writes import OwnWrites
 from daemon.safe_write import Prepared
 from daemon.scan import bigint
-from daemon.tag_errors import EditedSince, FileChanged, InUse, NotQuiet, TagError
+from daemon.tag_errors import EditedSince, FileChanged, InUse, NoSpace, NotQuiet, TagError
 from daemon.tag_fields import Mode, TagFields
 from daemon.tag_jobs import write_tagged_copy
 from daemon.workers import WorkerPool
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 _BUSY_RETRY_S = 60.0
 """A file that is in use, or not yet fingerprinted anew, is worth another attempt after so long."""
+_TROUBLE_RETRY_S = 600.0
+"""A full or failing disk, or a killed process: it may pass, and each attempt reads the whole file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +204,11 @@ def refusal(error: Exception) -> Refused:
             return Refused("tagging needs more memory than allowed (workers.memory_mb)")
         case OSError():
             log.warning("a file can't be tagged", exc_info=error)
-            return Refused(f"{error.filename or 'the disk'}: {error.strerror or error}")
+            reason = f"{error.filename or 'the disk'}: {error.strerror or error}"
+            return Refused(reason, retry_after_s=_TROUBLE_RETRY_S)
         case _:
-            return Refused(str(error))
+            may_pass = isinstance(error, NoSpace | WorkerDied)
+            return Refused(str(error), retry_after_s=_TROUBLE_RETRY_S if may_pass else None)
 
 
 def _check_ready(file: FileToTag, path: Path) -> None:

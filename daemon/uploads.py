@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from daemon.arriving import ClipTooSlow
 from daemon.errors import ClipNotKept, ClipQueueFull, ClipTooLarge, EmptyClip
 
 _CHUNK_BYTES = 1 << 18
@@ -15,6 +16,8 @@ _LONGEST_UPLOAD_S = 600.0
 _NOT_A_CLIP = {"application/json", "application/x-www-form-urlencoded", "text/html", "text/plain"}
 _LARGEST_FIELD_BYTES = 1 << 16
 """Of a form's other fields, which are read only to be skipped."""
+_MOST_FIELDS = 20
+"""Before the clip."""
 _DAMAGED_BODY = (ValueError, AssertionError, RuntimeError, HttpProcessingError, web.RequestPayloadError)
 """What aiohttp raises while it reads a body that breaks the rules of multipart or of its encoding."""
 _DAMAGED = "The body is damaged or cut off: send it again."
@@ -31,6 +34,8 @@ def refusals_as_http() -> Iterator[None]:
         ) from error
     except ClipTooLarge as error:
         raise web.HTTPRequestEntityTooLarge(error.args[0], text=str(error)) from error
+    except ClipTooSlow as error:
+        raise web.HTTPRequestTimeout(text=str(error)) from error
     except EmptyClip as error:
         raise web.HTTPBadRequest(text=str(error)) from error
     except ClipNotKept as error:
@@ -74,7 +79,9 @@ async def _multipart(request: web.Request) -> MultipartReader:
 
 
 async def _file_part(reader: MultipartReader) -> BodyPartReader:
-    while isinstance(part := await reader.next(), BodyPartReader):
+    for _ in range(_MOST_FIELDS):
+        if not isinstance(part := await reader.next(), BodyPartReader):
+            break
         if part.name == "file":
             return part
         skipped_bytes = 0
@@ -84,4 +91,4 @@ async def _file_part(reader: MultipartReader) -> BodyPartReader:
                 raise web.HTTPRequestEntityTooLarge(
                     _LARGEST_FIELD_BYTES, text=f"Only the field `file` may be large, not {part.name!r}."
                 )
-    raise web.HTTPBadRequest(text="The multipart body has no field `file`.")
+    raise web.HTTPBadRequest(text=f"The multipart body has no field `file` among its first {_MOST_FIELDS}.")

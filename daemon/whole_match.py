@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from daemon.arriving import Arriving
 from daemon.errors import DaemonError
 from daemon.rows import Description
 from daemon.store import Store
@@ -111,6 +112,7 @@ class WholeMatchService:
         self._limits = limits
         most_peaks = round(settings.longest_decoded_s) * settings.dense.peaks_per_s
         self._most_bytes = most_peaks * _BYTES_PER_PEAK + _OVERHEAD_BYTES
+        self._arriving = Arriving()
         self._turn = asyncio.Lock()
         self._pending = 0
         self._workers: WorkerPool | None = None
@@ -136,13 +138,15 @@ class WholeMatchService:
         ------
         WholeQueueFull : too many are pending; nothing was read
         ConstellationTooLarge : more bytes than the longest file amounts to
+        ClipTooSlow : it does not come fast enough
         whatever `WholeMatcher.match` raises
         """
-        if self._pending >= _MOST_PENDING:
+        if self._pending >= _MOST_PENDING and not self._arriving.make_room():
             raise WholeQueueFull(_RETRY_AFTER_S)
         self._pending += 1
         try:
-            constellation = await self._received(chunks, announced_bytes or 0)
+            async with aclosing(self._arriving.paced(chunks)) as paced:
+                constellation = await self._received(paced, announced_bytes or 0)
             async with self._turn, self._process() as workers:
                 return await self._matcher.match(constellation, workers)
         finally:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from daemon.errors import WorkerDied
 
@@ -86,6 +86,16 @@ class WorkerPool:
         """Return the processes' numbers."""
         return [pid for slot in self._slots for pid in slot.pids()]
 
+    @property
+    def starts(self) -> int:
+        """Return how many processes were started."""
+        return sum(slot.starts for slot in self._slots)
+
+    @property
+    def deaths(self) -> int:
+        """Return how many died in the middle of a job, or were killed since it took too long."""
+        return sum(slot.deaths for slot in self._slots)
+
     def is_usable(self) -> bool:
         """Tell whether no process has died unnoticed."""
         return all(slot.is_usable() for slot in self._slots)
@@ -95,6 +105,8 @@ class _Slot:
     """One worker process, replaced when it dies or has done its jobs."""
 
     def __init__(self, limits: WorkerLimits) -> None:
+        self.starts = 0
+        self.deaths = 0
         self._limits = limits
         self._executor: ProcessPoolExecutor | None = None
         self._jobs_done = 0
@@ -108,23 +120,36 @@ class _Slot:
         name = work.__name__.replace("_", " ")
         limited = functools.partial(_limited, self._limits.cpu_s_per_job, work, *args, **kwargs)
         try:
-            executor = await asyncio.to_thread(self._ready_executor)
+            executor = await self._started()
             async with asyncio.timeout(_WALL_FACTOR * self._limits.cpu_s_per_job) as limit:
-                return await asyncio.wrap_future(executor.submit(limited))
+                # Shielded: an executor that breaks just then would fail on a job that was cancelled.
+                submitted = asyncio.wrap_future(executor.submit(limited))
+                submitted.add_done_callback(_ignore)
+                return await asyncio.shield(submitted)
         except BrokenProcessPool as error:
+            self.deaths += 1
             await asyncio.to_thread(self.kill)
             raise WorkerDied(name) from error
         except TimeoutError as error:
             if not limit.expired():  # the work's own
                 raise
+            self.deaths += 1
             await asyncio.to_thread(self.kill)
             raise WorkerDied(name) from error
         except asyncio.CancelledError:
             await asyncio.to_thread(self.kill)
             raise
 
+    async def _started(self) -> ProcessPoolExecutor:
+        """Return an executor whose process runs. Raises BrokenProcessPool."""
+        try:
+            return await asyncio.to_thread(self._ready_executor)
+        except OSError as error:  # a killed fork server, or no memory: never the work's own
+            raise BrokenProcessPool("the process can't be started") from error
+
     def is_usable(self) -> bool:
-        return self._executor is None or bool(self.pids())
+        # One that is being replaced has no process for a moment.
+        return self._executor is None or self._turn.locked() or bool(self.pids())
 
     def pids(self) -> list[int]:
         processes = getattr(self._executor, "_processes", None) or {}
@@ -140,6 +165,7 @@ class _Slot:
             if self._executor is None or self._jobs_done >= self._limits.jobs_per_worker or not self.pids():
                 self._kill()
                 self._executor = _new_executor(self._limits)
+                self.starts += 1
                 self._jobs_done = 0
                 try:
                     self._executor.submit(os.getpid).result(timeout=_START_S)
@@ -190,6 +216,12 @@ def _end_with_daemon() -> None:
     if parent is not None:
         parent.join()
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _ignore(answer: asyncio.Future[Any]) -> None:
+    """Look at the error of a job that nobody waits for any more: asyncio would log it otherwise."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _limited(cpu_s: int, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

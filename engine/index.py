@@ -90,6 +90,14 @@ class IndexWriter:
         """Return the ids of all live recordings, ascending."""
         return np.sort(np.concatenate([np.empty(0, np.int64), *(each.ids for each in self._live.values())]))
 
+    def is_in_place(self) -> bool:
+        """Tell whether manifest and segments are there as this writer wrote them; raise OSError."""
+        try:
+            manifest, _ = read_manifest(self._folder)
+        except (FileNotFoundError, IndexDamaged):
+            return False
+        return manifest == self._manifest and all((self._folder / name).exists() for name in self._live)
+
     def add(self, batch: Sequence[tuple[int, Fingerprint]]) -> None:
         """Add recordings as one new segment.
 

@@ -101,11 +101,11 @@ def read_manifest(folder: Path) -> tuple[Manifest, bytes]:
             stamp=str(fields["stamp"]),
             generation=int(fields["generation"]),
             segments=tuple(
-                SegmentEntry(str(name), int(crc32), int(recordings), int(postings), tuple(removed))
+                SegmentEntry(str(name), int(crc32), int(recordings), int(postings), tuple(map(int, removed)))
                 for name, crc32, recordings, postings, removed in fields["segments"]
             ),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise IndexDamaged(str(path), "it is not a manifest") from error
     if first.get("generation") != manifest.generation or not all(
         SEGMENT_NAME.fullmatch(each.name) for each in manifest.segments

@@ -124,6 +124,8 @@ def open_segment(path: Path, *, stamp: str, crc32: int | None = None) -> Segment
             raise IndexDamaged(str(path), "it is another file than the manifest lists")
         if found_stamp.rstrip(b"\0") != stamp.encode():
             raise IndexDamaged(str(path), "it was built by other settings than the manifest says")
+        if not MIN_BUCKET_BITS <= bits <= MAX_BUCKET_BITS:
+            raise IndexDamaged(str(path), f"no segment has {bits} bits of buckets")
         table_bytes = 4 * ((1 << bits) + 2)
         size_bytes = HEADER.size + table_bytes + 8 * postings + _RECORDING_BYTES * recordings
         if size_bytes != file.seek(0, 2):

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from blockbuster import BlockingError, blockbuster_ctx
+from fake_youtube import Clock, FakeYouTube, install, stop_clock
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -117,6 +118,18 @@ def must_not_stop(reason: DaemonError) -> None:
 def _execute(conninfo: str, statement: str, *names: str) -> None:
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def youtube(monkeypatch: pytest.MonkeyPatch) -> FakeYouTube:
+    """A YouTube of the test's own."""
+    return install(monkeypatch)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The playlists' clock, which stands until the test moves it."""
+    return stop_clock(monkeypatch)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 from typing import NoReturn
@@ -39,6 +40,11 @@ def whereabouts() -> dict[str, object]:
         "home": os.environ.get("HOME"),
         "stdin": sys.stdin.read(),
     }
+
+
+def environment_there() -> dict[str, str]:
+    """Return what the process was given."""
+    return dict(os.environ)
 
 
 def print_a_lot() -> str:
@@ -97,3 +103,42 @@ def start_helper_and_die(noted: Path) -> None:
     """Do so, and be killed."""
     start_helper(noted)
     die()
+
+
+_FILL = """
+kept = bytearray({size_bytes})
+for at in range(0, len(kept), 4096):
+    kept[at] = 1
+"""
+
+
+def fill_memory(megabytes_each: int, noted: Path) -> NoReturn:
+    """Take memory together with a helper, and keep it."""
+    filling = _FILL.format(size_bytes=megabytes_each * 1_000_000)
+    helper = subprocess.Popen([sys.executable, "-c", f"{filling}\nimport signal\nwhile True: signal.pause()"])
+    noted.write_text(f"{os.getpid()} {helper.pid}")
+    kept: dict[str, object] = {}
+    exec(filling, kept)
+    while kept:
+        time.sleep(60)
+    raise AssertionError
+
+
+def drip(_: str, folder: Path, *__: object) -> NoReturn:
+    """Begin a download as yt-dlp does, that hardly grows."""
+    (folder / "download").mkdir()
+    (folder / "download" / "sound.webm.part").write_bytes(b"x")
+    while True:
+        time.sleep(60)
+
+
+def oom_score() -> int:
+    """Return how gladly the kernel would end this process, were memory to run out."""
+    return int(Path("/proc/self/oom_score_adj").read_text())
+
+
+def run_javascript(code: str) -> str:
+    """Return what deno, which yt-dlp solves challenges with, prints."""
+    deno = Path(sysconfig.get_path("scripts")) / "deno"
+    done = subprocess.run([deno, "run", "-"], input=code, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

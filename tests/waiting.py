@@ -52,6 +52,8 @@ class Served:
     """Over TCP, as any program on this machine."""
     local: Client
     """Over the Unix socket, as the command line."""
+    address: str
+    """Where browsers find it."""
 
     @property
     def spool(self) -> Path:
@@ -122,7 +124,7 @@ async def served(config: Config, *, watch: bool = False) -> AsyncIterator[Served
         aiohttp.ClientSession(address) as http,
         open_client(config) as local,
     ):
-        opened = Served(config, app[SERVICES], http, local)
+        opened = Served(config, app[SERVICES], http, local, address)
         # A stop that meets the job worker's first queries is lost in asyncio.wait_for (Python 3.11).
         await until(opened.has_job_worker)
         yield opened

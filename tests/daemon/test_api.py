@@ -75,7 +75,14 @@ async def test_a_clip_is_named_by_a_tagged_file_and_by_the_base_name_of_an_untag
     assert (result["song_name"], result["title"]) == ("found on a stick.mp3", None)
 
     absent = write_audio(tmp_path / "absent.flac", play(3, 8.0))
-    assert await daemon.match(absent) == {"status": "success", "result": [], "error": None}
+    task = await daemon.match(absent)
+    assert (task["status"], task["result"], task["outcome"], task["error"]) == (
+        "success",
+        [],
+        "unknown",
+        None,
+    )
+    assert "would be accepted" in task["reason"]
     await until(daemon.is_idle)
 
 
@@ -109,8 +116,12 @@ async def test_what_is_no_music_is_answered_by_a_sentence_without_paths(
         assert task_id not in task["error"], name
         assert "/" not in task["error"], name
     assert (await daemon.match(write_audio(tmp_path / "silent.wav", silence(5)))) == {
-        "status": "success", "result": [], "error": None,
-    }  # fmt: skip
+        "status": "success",
+        "result": [],
+        "outcome": "unknown",
+        "reason": "nothing in the index shares a line of landmarks with this clip",
+        "error": None,
+    }
     # What came before the cut is sound.
     assert [each["song_name"] for each in (await daemon.match(whole[: len(whole) // 2]))["result"]] == [
         "piece.flac"
@@ -217,6 +228,8 @@ async def test_a_fault_of_ours_fails_the_task_and_is_in_the_log(
     assert task == {
         "status": "fail",
         "result": [],
+        "outcome": None,
+        "reason": None,
         "error": "Spectra failed to look this clip up; its log tells why.",
     }
     assert "TypeError" in caplog.text

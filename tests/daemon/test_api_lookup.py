@@ -9,7 +9,9 @@ import pytest
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
+from token_holder import holding
 
+from daemon.access import make_access_middleware
 from daemon.api_lookup import _asked, look_up
 from daemon.json_errors import json_errors
 from daemon.keys import SERVICES
@@ -55,7 +57,7 @@ def lookups() -> Lookups:
 
 @pytest.fixture
 async def client(aiohttp_client, lookups: Lookups):
-    app = web.Application(middlewares=[json_errors])
+    app = web.Application(middlewares=[json_errors, make_access_middleware(holding("of-the-owner-of-it"))])
     app.router.add_post("/lookup", look_up)
     app[SERVICES] = cast("Services", Opened(lookups))
     return await aiohttp_client(app)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from fake_youtube import Clock, FakeYouTube, address, install, listing, stop_clock, track
+from fake_youtube import Clock, FakeYouTube, address, listing, track
 from waiting import Served, changed, served, until
 
 from daemon.config import Config
@@ -12,16 +12,6 @@ from daemon.config_options import Playlist
 from daemon.playlist_errors import SourceBlocked, Unavailable
 
 Json = dict[str, Any]
-
-
-@pytest.fixture
-def youtube(monkeypatch: pytest.MonkeyPatch) -> FakeYouTube:
-    return install(monkeypatch)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return stop_clock(monkeypatch)
 
 
 @pytest.fixture
@@ -155,8 +145,8 @@ async def test_a_pause_is_told_with_its_reason_and_end(daemon: Served, youtube: 
         ("POST /playlists", [], 400, "The body must be"),
         ("POST /playlists", {"url": address("a"), "every": "1m"}, 400, "10 minutes at least"),
         ("POST /playlists", {"url": address("a"), "every": 6}, 400, "looks like"),
-        ("GET /playlists/x", None, 404, "is a number"),
-        ("GET /playlists/99999999999999999999", None, 404, "is a number"),
+        ("GET /playlists/x", None, 404, "by its number"),
+        ("GET /playlists/99999999999999999999", None, 404, "by its number"),
         ("GET /playlists/1?state=odd", None, 400, "`state` must be one of"),
         ("GET /playlists/1?limit=1001", None, 400, "`limit` must be"),
         ("GET /playlists/1?page=1", None, 400, "'page' is no parameter"),

@@ -23,8 +23,9 @@ from daemon.cli import cli
 REPOSITORY = Path(__file__).resolve().parents[2]
 PIECE_S = 20.0
 COMMANDS = [
-    *("serve", "add", "match", "explain", "history", "undo", "review", "name", "audit", "playlists", "sync"),
-    *("plugins", "status", "doctor", "reindex", "config", "token"),
+    *("serve", "add", "match", "listen", "explain", "history", "undo", "review", "name", "audit"),
+    *("playlists", "sync", "plugins", "status", "doctor", "reindex", "backup", "restore"),
+    *("config", "token"),
 ]
 
 

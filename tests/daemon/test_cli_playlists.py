@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from fake_youtube import FakeYouTube, address, install, listing, track
+from fake_youtube import FakeYouTube, address, listing, track
 from typer.testing import CliRunner, Result
 
 from daemon.cli import cli
@@ -26,11 +26,6 @@ def _state(tmp_path: Path, conninfo: str, monkeypatch: pytest.MonkeyPatch) -> No
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-
-
-@pytest.fixture
-def youtube(monkeypatch: pytest.MonkeyPatch) -> FakeYouTube:
-    return install(monkeypatch)
 
 
 def spectra(*arguments: str) -> Result:

@@ -336,3 +336,17 @@ def test_a_folder_with_a_mode_that_is_none_is_refused(tmp_path: Path) -> None:
     problems = _problems(file)
     assert "tagging.folders" in problems
     assert "'guess' is not allowed" in problems
+
+
+def test_a_certificate_and_its_key_are_given_together() -> None:
+    for given, sentence in (
+        (
+            {"tls_certificate": "/x.pem"},
+            "server.tls_key: None is not allowed: server.tls_certificate needs its key",
+        ),
+        ({"tls_key": "/x.pem"}, "it needs its server.tls_certificate"),
+    ):
+        assert sentence in _problems(overrides={"server": given})
+    server = load_config(overrides={"server": {"tls_certificate": "/x.pem", "tls_key": "/y.pem"}}).server
+    assert (server.tls_certificate, server.tls_key) == (Path("/x.pem"), Path("/y.pem"))
+    assert _problems(overrides={"server": {"tls_certificate": "", "tls_key": "/y"}}).count("not allowed") == 1

@@ -2,12 +2,13 @@
 
 import pytest
 from aiohttp import web
+from token_holder import holding
 
+from daemon.access import make_access_middleware
 from daemon.config import RateLimits
 from daemon.cors import install_cors
 from daemon.json_errors import json_errors
 from daemon.rate_limit import make_rate_limit_middleware
-from daemon.security import make_access_middleware
 
 TOKEN = "correct-horse-battery-staple"
 PAGE = "https://music.example"
@@ -29,7 +30,9 @@ async def _broken(request: web.Request) -> web.StreamResponse:
 
 
 def _app(origins: tuple[str, ...] = (PAGE,)) -> web.Application:
-    app = web.Application(middlewares=[json_errors, make_access_middleware(TOKEN, cors_origins=origins)])
+    app = web.Application(
+        middlewares=[json_errors, make_access_middleware(holding(TOKEN), cors_origins=origins)]
+    )
     install_cors(app, origins=origins)
     app.router.add_get("/hello", _hello)
     app.router.add_get("/streamed", _streamed)
@@ -95,7 +98,7 @@ async def test_a_streamed_answer_is_readable_too(client) -> None:
 
 async def test_a_refusal_by_the_rate_limit_is_readable_too(aiohttp_client) -> None:
     limit = make_rate_limit_middleware(RateLimits(default="1/hour"), trusted_proxies=())
-    app = web.Application(middlewares=[json_errors, limit, make_access_middleware(TOKEN)])
+    app = web.Application(middlewares=[json_errors, limit, make_access_middleware(holding(TOKEN))])
     install_cors(app, origins=(PAGE,))
     client = await aiohttp_client(app)
     wrong = {"Origin": PAGE, "Authorization": "Bearer wrong"}

@@ -259,6 +259,7 @@ async def test_a_stop_waits_for_the_write_under_way(
             await asyncio.to_thread(IndexWriter, services.index.folder, stamp="another")
         may_end.set()
         await stopping
-    writer = await asyncio.to_thread(IndexWriter, config.state_dir / "index", stamp=index_stamp(Settings()))
+        stamp = index_stamp(Settings(), await services.store.identity())
+    writer = await asyncio.to_thread(IndexWriter, config.state_dir / "index", stamp=stamp)
     assert writer.size.recordings > 0
     writer.close()

@@ -22,7 +22,9 @@ from daemon.api import routes
 from daemon.change_rows import Change
 from daemon.config import Config
 from daemon.playlist_errors import SourceBlocked
+from daemon.session import COOKIE
 from daemon.tag_fields import Cover, TagFields
+from daemon.token_file import load_or_create_token
 
 URI = "urn:spectra"
 Json = dict[str, Any]
@@ -84,7 +86,7 @@ def _contents(document: Json) -> Iterator[tuple[str, Json]]:
         bodies = {str(status): each for status, each in operation["responses"].items()}
         bodies["request"] = operation.get("requestBody", {"content": {}})
         for name, body in bodies.items():
-            content = _resolved(document, body)["content"]
+            content = _resolved(document, body).get("content", {})
             if "application/json" in content:
                 yield f"{method} {path} {name}", content["application/json"]
 
@@ -128,6 +130,12 @@ def test_every_schema_is_one_and_every_example_fits_it(document: Json) -> None:
             assert content["examples"], where
         for example in content.get("examples", {}).values():
             _check(document, content["schema"], example["value"])
+
+
+def test_both_ways_to_prove_oneself_are_described(document: Json) -> None:
+    assert document["security"] == [{}, {"token": []}, {"session": []}]
+    scheme = document["components"]["securitySchemes"]["session"]
+    assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "cookie", COOKIE)
 
 
 async def _fits(document: Json, daemon: Served, method: str, url: str, path: str, **options: Any) -> Json:
@@ -276,3 +284,20 @@ async def test_answers_about_the_audit_are_as_described(document: Json, config: 
         await _fits(document, daemon, "DELETE", "/audit", "/audit")
         await _fits(document, daemon, "GET", "/audit?kind=odd", "/audit")
         await _fits(document, daemon, "POST", "/audit", "/audit", json={"fresh": 1})
+
+
+async def test_signing_in_answers_as_described(document: Json, config: Config) -> None:
+    async with served(config) as daemon:
+        path = "/session"
+        assert (await _fits(document, daemon, "GET", path, path))["access"] == "local"
+        assert (await _fits(document, daemon, "GET", path, path, headers=daemon.bearer()))[
+            "access"
+        ] == "token"
+        await _fits(document, daemon, "GET", path, path, headers={"Via": "1.1 proxy"})
+        token = load_or_create_token(config.state_dir)
+        for body in ({"token": token}, {"token": "wrong"}, {}, {"token": "x" * 5_000}):
+            await _fits(document, daemon, "POST", path, path, json=body)
+        await _fits(document, daemon, "POST", path, path, data=b"token")
+        async with daemon.http.delete(path) as response:
+            described = document["paths"][path]["delete"]["responses"][str(response.status)]
+            assert set(described["headers"]) <= set(response.headers)

@@ -18,11 +18,9 @@ from fake_youtube import (
     FakeYouTube,
     added,
     address,
-    install,
     is_idle,
     listing,
     states,
-    stop_clock,
     synced,
     track,
 )
@@ -37,16 +35,6 @@ from daemon.playlist_state import Setback, Trouble
 from daemon.playlist_store import PlaylistStore
 from daemon.services import Services, open_services
 from daemon.write_rest import WriteRest
-
-
-@pytest.fixture
-def youtube(monkeypatch: pytest.MonkeyPatch) -> FakeYouTube:
-    return install(monkeypatch)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return stop_clock(monkeypatch)
 
 
 @pytest.fixture

@@ -15,11 +15,9 @@ from fake_youtube import (
     FakeYouTube,
     added,
     address,
-    install,
     is_idle,
     listing,
     states,
-    stop_clock,
     synced,
     track,
 )
@@ -48,16 +46,6 @@ from daemon.sources import SourceKind
 BLOCKED = SourceBlocked("a bot check")
 AWAY = SourceUnreachable("no route")
 ODD = SourceChanged("no player")
-
-
-@pytest.fixture
-def youtube(monkeypatch: pytest.MonkeyPatch) -> FakeYouTube:
-    return install(monkeypatch)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return stop_clock(monkeypatch)
 
 
 @pytest.fixture

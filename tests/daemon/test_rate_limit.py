@@ -17,7 +17,14 @@ from daemon.json_errors import json_errors
 from daemon.peer import IPNetwork
 from daemon.rate_limit import MovingWindows, _bucket, client_address, make_rate_limit_middleware
 
-LIMITS = RateLimits(match="2/minute", task_status="4/minute", default="3/minute")
+LIMITS = RateLimits(
+    match="2/minute", task_status="4/minute", page="5/minute", sign_in="1/minute", default="3/minute"
+)
+MEDIA = [
+    f"/{path}/{kind}"
+    for path in ("files/{file_id}", "recordings/{recording_id}")
+    for kind in ("audio", "cover")
+]
 LOOPBACK = ip_network("127.0.0.0/8")
 
 
@@ -47,8 +54,10 @@ def _app(clock: Clock, trusted: tuple[IPNetwork, ...] = ()) -> web.Application:
     limit = make_rate_limit_middleware(LIMITS, trusted_proxies=trusted, clock=clock)
     app = web.Application(middlewares=[json_errors, limit])
     app.router.add_post("/match_file", _ok)
-    app.router.add_get("/task_status/{id}", _ok)
-    app.router.add_get("/other", _ok)
+    app.router.add_get("/task_status/{task_id}", _ok)
+    for path in ("/", "/web/{path:.+}", "/favicon.ico", *MEDIA, "/other", "/session"):
+        app.router.add_get(path, _ok)
+    app.router.add_post("/session", _ok)
     app.router.add_get("/address", address)
     return app
 
@@ -115,6 +124,22 @@ async def test_unknown_paths_and_methods_are_limited_together(client) -> None:
 
 async def test_all_tasks_share_one_limit(client) -> None:
     assert [(await client.get(f"/task_status/{number}")).status for number in range(5)] == [200] * 4 + [429]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/favicon.ico", *(path.format(file_id=1, recording_id=1) for path in MEDIA)]
+)
+async def test_the_page_and_what_it_shows_share_one_limit(client, path: str) -> None:
+    asked = ["/", "/web/app.js", "/web/vendor/x.js", path]
+    assert [(await client.get(each)).status for each in asked] == [200] * 4
+    assert [(await client.head(path)).status, (await client.get(path)).status] == [200, 429]
+    assert (await client.get("/other")).status == 200
+    assert (await client.post("/")).status == 405
+
+
+async def test_guessing_the_token_is_slow_and_locks_nobody_out(client) -> None:
+    assert [(await client.post("/session")).status for _ in range(3)] == [200, 429, 429]
+    assert (await client.get("/session")).status == 200
 
 
 async def test_an_encoded_path_counts_as_its_route(client) -> None:

@@ -158,3 +158,15 @@ async def test_jobs_wait_for_a_free_worker(pool: WorkerPool) -> None:
     assert await asyncio.gather(*(pool.run(math.sqrt, float(number**2)) for number in range(8))) == list(
         range(8)
     )
+
+
+async def test_a_process_that_is_being_replaced_has_not_died() -> None:
+    async with workers(replace(LIMITS, jobs_per_worker=1)) as pool:
+        before = pool.pids()
+        job = asyncio.create_task(pool.run(os.getpid))
+        seen = []
+        while not job.done():
+            seen.append(pool.is_usable())
+            await asyncio.sleep(0)
+        assert [await job] != before
+        assert all(seen)
