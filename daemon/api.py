@@ -214,7 +214,18 @@ async def _paths(request: web.Request) -> list[Path]:
         )
     if not all(isinstance(path, str) and os.path.isabs(path) and "\0" not in path for path in paths):  # noqa: PTH117
         raise web.HTTPBadRequest(text="Every path must be absolute.")
+    if not all(map(_is_whole, paths)):
+        raise web.HTTPBadRequest(text="A path holds half a character, which no file's name does.")
     return [Path(path) for path in paths]
+
+
+def _is_whole(path: str) -> bool:
+    """Tell whether a path can be a file's: JSON's escapes can name half a character."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_at_or_below(path: bytes, named: Set[bytes]) -> bool:

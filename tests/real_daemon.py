@@ -107,18 +107,20 @@ class RealDaemon:
 
     def measure(self) -> Measured:
         """Return what it holds now."""
-        family = [self.process, *self.process.children(recursive=True)]
-        own, servers = [], []
-        for each in family:
-            with suppress(psutil.NoSuchProcess):
-                (servers if each.name() == "postgres" else own).append(each)
+        own, connections = [], 0
+        for each in [self.process, *self.process.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):  # replaced, or a connection that was closed
+                if each.name() == "postgres":
+                    connections += "[local]" in " ".join(each.cmdline())
+                else:
+                    own.append((each.pid, each.num_fds(), each.num_threads()))
         return Measured(
-            pss_mb=sum(_rolled_up_mb(each.pid, "Pss") for each in own),
-            heap_mb=sum(_rolled_up_mb(each.pid, "Pss_Anon") for each in own),
-            files=sum(each.num_fds() for each in own),
-            threads=sum(each.num_threads() for each in own),
+            pss_mb=sum(_rolled_up_mb(pid, "Pss") for pid, _, _ in own),
+            heap_mb=sum(_rolled_up_mb(pid, "Pss_Anon") for pid, _, _ in own),
+            files=sum(files for _, files, _ in own),
+            threads=sum(threads for _, _, threads in own),
             processes=len(own),
-            connections=sum("[local]" in " ".join(each.cmdline()) for each in servers),
+            connections=connections,
         )
 
 

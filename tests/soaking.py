@@ -31,6 +31,8 @@ _WARM_UP_SHARE = 0.3
 _SAMPLES = 10
 _ANSWER_S = 60.0
 _REST_S = 5.0
+_TRIES = 50
+_TRY_AGAIN_S = 0.1
 _EVENT_LINES = 10
 _PAGES = (
     "/",
@@ -194,8 +196,16 @@ async def soak(daemon: RealDaemon, duration_s: float) -> Soaked:
     begin_s = time.monotonic()
     samples: list[Sample] = []
 
-    def sample() -> None:
-        samples.append(Sample(time.monotonic() - begin_s, daemon.measure()))
+    process_count = daemon.measure().processes
+
+    async def sample() -> None:
+        held = daemon.measure()
+        for _ in range(_TRIES):
+            if held.processes == process_count:
+                break
+            await asyncio.sleep(_TRY_AGAIN_S)  # one is just being replaced
+            held = daemon.measure()
+        samples.append(Sample(time.monotonic() - begin_s, held))
 
     connector = aiohttp.TCPConnector(limit=0)
     timeout = aiohttp.ClientTimeout(total=_ANSWER_S)
@@ -209,7 +219,7 @@ async def soak(daemon: RealDaemon, duration_s: float) -> Soaked:
         async def watch() -> None:
             await asyncio.sleep(duration_s * _WARM_UP_SHARE)
             for _ in range(_SAMPLES):
-                sample()
+                await sample()
                 await asyncio.sleep(duration_s * (1 - _WARM_UP_SHARE) / _SAMPLES)
 
         async with asyncio.TaskGroup() as group:
@@ -217,7 +227,7 @@ async def soak(daemon: RealDaemon, duration_s: float) -> Soaked:
             for activity in household.activities():
                 group.create_task(go_on(activity))
     await asyncio.sleep(_REST_S)
-    sample()
+    await sample()
     return Soaked(samples, household.done)
 
 

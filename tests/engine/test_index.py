@@ -189,6 +189,7 @@ def test_the_rarest_known_hash_is_looked_up_without_any_budget(folder, writer):
     assert hits.posting_counts.tolist() == [10, 3, 0]
 
 
+@settings(deadline=None)
 @given(repeats=st.integers(1, 60), budget=st.integers(10, 100))
 def test_a_query_of_one_tone_stays_within_the_budget(tmp_path_factory, repeats, budget):
     folder = tmp_path_factory.mktemp("index")

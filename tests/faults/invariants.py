@@ -63,7 +63,7 @@ def check_files(connection: psycopg.Connection[Any], shelf: Shelf) -> None:
 def check_names(shelf: Shelf, sounds: set[int]) -> None:
     """Fail unless each file whose sound has a name somewhere carries that name."""
     for path, given in shelf.files.items():
-        if given.sound in sounds:
+        if given.sound in sounds and given.kind != "tagged":
             assert said(path) == (title(given.sound), *ALBUM.values()), (path, given.kind, given.sound)
 
 

@@ -226,8 +226,7 @@ class Rounds:
         with self.daemon.database() as connection:
             check_database(connection)
             check_files(connection, self._shelf)
-        named = {put.sound for put in self._shelf.files.values() if put.kind == "tagged"}
-        check_names(self._shelf, named | set(FROM_YOUTUBE[: self._listed]))
+        check_names(self._shelf, self._shelf.named() | set(FROM_YOUTUBE[: self._listed]))
         check_leftovers(self.daemon.folder)
 
     def _check_index(self) -> None:

@@ -62,11 +62,23 @@ class Shelf:
     def __init__(self, folder: Path, random: Random) -> None:
         self.folder = folder
         self.files: dict[Path, Put] = {}
+        self._replaced: set[Path] = set()
         self._random = random
         self._count = 0
         for sound in FROM_FILES:
             self._add(put(sound, "tagged"))
             self._add(put(sound, random.choice(["bare", "ogg"])))
+
+    def named(self) -> set[int]:
+        """Return the sounds that files name for others.
+
+        One that took the place of another may carry, for all that Spectra knows, a name that it wrote there.
+        """
+        return {
+            put.sound
+            for path, put in self.files.items()
+            if put.kind == "tagged" and path not in self._replaced
+        }
 
     def meddle(self) -> str:
         """Do one thing to one file; return what."""
@@ -105,12 +117,15 @@ class Shelf:
         beside.write_bytes(new.content)
         beside.replace(path)
         self.files[path] = new
+        self._replaced.add(path)
 
     def _move(self) -> None:
         path = self._random.choice(sorted(self.files))
         new = self._place(self.files[path])
         path.rename(new)
         self.files[new] = self.files.pop(path)
+        if path in self._replaced:
+            self._replaced.add(new)
 
     def _remove(self) -> None:
         path = self._random.choice(sorted(self.files))

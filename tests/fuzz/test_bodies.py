@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fuzzing import damaged, fuzzed, json_values
@@ -77,7 +78,7 @@ def test_any_body_is_taken_or_refused_with_a_sentence(daemon: RealDaemon, method
             place = path
             while "{" in place:
                 begin, _, rest = place.partition("{")
-                place = begin + name.encode().decode("ascii", "ignore") + rest.partition("}")[2]
+                place = begin + quote(name, safe="%") + rest.partition("}")[2]
             check(*answer_to(connection, method, place, body))
 
         ask()
