@@ -41,9 +41,13 @@ async def database_server(config: Config) -> AsyncIterator[str]:
 async def _keep_running(server: EmbeddedPostgres) -> None:
     while True:
         await asyncio.sleep(_CHECK_S)
-        if server.pid is None:
-            log.error("PostgreSQL has ended; starting it again")
-            try:
+        try:
+            if server.pid is None:
+                log.error("PostgreSQL has ended; starting it again")
                 await server.start()
-            except (DaemonError, OSError):
-                log.exception("PostgreSQL can't be started; trying again")
+            elif await server.is_leaving():
+                log.error("somebody has told PostgreSQL to end; starting it anew")
+                await server.stop()
+                await server.start()
+        except (DaemonError, OSError):
+            log.exception("PostgreSQL can't be started; trying again")

@@ -64,6 +64,14 @@ class EmbeddedPostgres:
             return False
         return True
 
+    async def is_leaving(self) -> bool:
+        """Tell whether the server was told to end by somebody else, and waits until our sessions have ended."""
+        try:
+            await self._connect(self._conninfo)
+        except psycopg.OperationalError as error:
+            return "the database system is shutting down" in str(error)
+        return False
+
     async def start(self) -> str:
         """Start the server unless it runs, wait until it is ready, and return its connection string.
 
