@@ -65,12 +65,8 @@ class EmbeddedPostgres:
         return True
 
     async def is_leaving(self) -> bool:
-        """Tell whether the server was told to end by somebody else, and waits until our sessions have ended."""
-        try:
-            await self._connect(self._conninfo)
-        except psycopg.OperationalError as error:
-            return "the database system is shutting down" in str(error)
-        return False
+        """Tell whether somebody else told the server to end: it lets nobody in, and waits for us to leave."""
+        return await asyncio.to_thread(_is_leaving, self._conninfo)
 
     async def start(self) -> str:
         """Start the server unless it runs, wait until it is ready, and return its connection string.
@@ -188,6 +184,15 @@ class EmbeddedPostgres:
     async def _last_lines(self) -> str:
         folder = self._folder
         return "" if folder is None else await asyncio.to_thread(last_lines, folder, self._since_ns)
+
+
+def _is_leaving(conninfo: str) -> bool:
+    # Not asynchronous: a cancellation in the middle would leave the connection open.
+    try:
+        psycopg.connect(conninfo, connect_timeout=_CONNECT_TIMEOUT_S).close()
+    except psycopg.OperationalError as error:
+        return "the database system is shutting down" in str(error)
+    return False
 
 
 async def _finish(work: Callable[[], None]) -> None:

@@ -38,6 +38,7 @@ _ONCE_IT_ANSWERS = 0.7
 """Of the strikes; the others may meet the start."""
 _TWICE = 0.3
 """Of the rounds: struck again while it recovers."""
+_HOUR_S = 3_600.0
 _DAY_S = 86_400.0
 _LOG_CHARACTERS = 40_000
 _ACCOUNT = (
@@ -202,14 +203,17 @@ class Rounds:
             connection.execute(
                 "UPDATE proposals SET apply_at = now() WHERE refusal IS NOT NULL AND apply_at > now()"
             )
-        if tracks and not jobs:  # what failed is tried again after hours: those are over
-            self.daemon.turn_clock(_DAY_S)
+        is_all_listed = listed == [(self._listed,)]
+        if not jobs and (
+            tracks or not is_all_listed
+        ):  # what failed is tried again after hours: those are over
+            self.daemon.turn_clock(_HOUR_S)
         known = {bytes(row[0]).decode(): row[1:] for row in rows}
         return {
             "files": sorted(wanted.items() ^ known.items()),
             "jobs": jobs,
             "tracks": tracks,
-            "list": listed != [(self._listed,)],
+            "list": not is_all_listed,
         }
 
     def account(self) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from faults.rounds import rounds
 
-ROUNDS = int(os.environ.get("FAULTS_ROUNDS", "5"))
+ROUNDS = int(os.environ["FAULTS_ROUNDS"])
 SEED = int(os.environ.get("FAULTS_SEED", secrets.randbelow(100_000)))
 
 
