@@ -99,6 +99,7 @@ class AuditService:
 
     async def status(self) -> AuditStatus:
         """Return what runs, and what the last report is about."""
+        was_running = self._is_running
         runs = await self._store.last_runs()
         reported = next((run for run in runs if run.status == "done"), None)
         report = None
@@ -107,7 +108,10 @@ class AuditService:
         run = next(iter(runs), None)
         if run is None or run.status != "running":
             return AuditStatus(run, None, report)
-        if self._run is None or not self._is_running:  # its end could not be noted
+        if self._run is None or not self._is_running:
+            if was_running:  # it ended while this was read
+                return await self.status()
+            # Its end could not be noted.
             return AuditStatus(replace(run, status="interrupted"), None, report)
         return AuditStatus(run, self._run.progress, report)
 

@@ -8,6 +8,7 @@ from daemon.cli_output import counted, err, out
 from daemon.progress import Amount, show_progress
 from daemon.rows import FileCounts, Library
 from daemon.services import Services
+from daemon.watcher import NOT_LOOKED_AT
 
 
 async def show_first_scan(services: Services) -> None:
@@ -20,7 +21,8 @@ async def show_first_scan(services: Services) -> None:
         return Amount(
             total=sum(each.present for each in counts),
             left=sum(each.pending for each in counts),
-            is_final=all(services.library.last_look(each.library_id) is not None for each in libraries),
+            is_final=_all_are_known(services, libraries)
+            and all(services.library.last_look(each.library_id) is not None for each in libraries),
         )
 
     try:
@@ -35,6 +37,16 @@ async def show_first_scan(services: Services) -> None:
         f"{counted(known.recordings, 'recording')} from {counted(indexed, 'file')} can be matched, "
         f"{known.references} of them with trusted tags"
         + (f"; {counted(failed, 'file')} could not be fingerprinted (spectra status)" if failed else "")
+    )
+
+
+def _all_are_known(services: Services, libraries: list[Library]) -> bool:
+    """Tell whether each folder that is there has its library: those are made at the first look."""
+    watched = [] if services.watcher is None else services.watcher.status()
+    known = {each.root for each in libraries}
+    return all(
+        os.fsencode(each.root) in known or (each.state == "offline" and each.reason != NOT_LOOKED_AT)
+        for each in watched
     )
 
 

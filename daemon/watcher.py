@@ -69,13 +69,17 @@ class _Options:
     clock: Callable[[], float]
 
 
+NOT_LOOKED_AT = "not looked at yet"
+"""Why a root is offline in the daemon's first moments."""
+
+
 class _Root:
     """One root: its state, its watch, its pending paths, the task that waits for them."""
 
     def __init__(self, root: Path, options: _Options) -> None:
         self.root = root
         self.state: State = "offline"
-        self.reason: str | None = "not looked at yet"
+        self.reason: str | None = NOT_LOOKED_AT
         self.queue = SettleQueue(quiet_s=options.quiet_s, limit=options.limit, clock=options.clock)
         self._options = options
         self._wake = asyncio.Event()
