@@ -8,7 +8,7 @@ from daemon.cli_output import counted, err, out
 from daemon.progress import Amount, show_progress
 from daemon.rows import FileCounts, Library
 from daemon.services import Services
-from daemon.watcher import NOT_LOOKED_AT
+from daemon.watcher import NOT_LOOKED_AT, RootStatus
 
 
 async def show_first_scan(services: Services) -> None:
@@ -42,16 +42,18 @@ async def show_first_scan(services: Services) -> None:
 
 def _all_are_known(services: Services, libraries: list[Library]) -> bool:
     """Tell whether each folder that is there has its library: those are made at the first look."""
-    watched = [] if services.watcher is None else services.watcher.status()
     known = {each.root for each in libraries}
     return all(
         os.fsencode(each.root) in known or (each.state == "offline" and each.reason != NOT_LOOKED_AT)
-        for each in watched
+        for each in _roots(services)
     )
 
 
 async def _watched(services: Services) -> list[Library]:
     """Return the libraries that this daemon watches; the database may know others, from former runs."""
-    watched = [] if services.watcher is None else services.watcher.status()
-    roots = {os.fsencode(each.root) for each in watched}
+    roots = {os.fsencode(each.root) for each in _roots(services)}
     return [each for each in await services.store.libraries() if each.root in roots]
+
+
+def _roots(services: Services) -> tuple[RootStatus, ...]:
+    return () if services.watcher is None else services.watcher.status()
