@@ -1,8 +1,8 @@
 """Tell what changed between the files on disk and those already known."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, field, replace
 
 from daemon.scan import FoundFile, Scan, is_below
 
@@ -63,6 +63,48 @@ def diff(found: Scan, known: Iterable[KnownFile]) -> Changes:
     ]
     _pair_moves(gone, arrived, changes)
     return changes
+
+
+def held_back(changes: Changes, *, paths: Set[bytes], file_ids: Set[int]) -> tuple[Changes, frozenset[bytes]]:
+    """Leave out what a look can say nothing of.
+
+    Parameters
+    ----------
+    paths : files that others are writing, or that another look has noted since this one began
+    file_ids : files that we were writing meanwhile
+
+    Returns
+    -------
+    What can be said, and the paths that are to be looked at again.
+    """
+    if not paths and not file_ids:
+        return changes, frozenset()
+    # Where a file that we write has left its path, whatever came may be that file.
+    moves_ours = any(known.file_id in file_ids for known in changes.missing)
+    held = {
+        path
+        for known, found in (*changes.changed, *changes.moved, *changes.returned, *changes.renumbered)
+        if known.file_id in file_ids or not paths.isdisjoint((known.path, found.path))
+        for path in (known.path, found.path)
+    }
+    held |= {known.path for known in changes.missing if known.file_id in file_ids or known.path in paths}
+    held |= {found.path for found in changes.new if moves_ours or found.path in paths}
+    return _without(changes, held), frozenset(held)
+
+
+def _without(changes: Changes, held: Set[bytes]) -> Changes:
+    def left(pairs: list[tuple[KnownFile, FoundFile]]) -> list[tuple[KnownFile, FoundFile]]:
+        return [(known, found) for known, found in pairs if found.path not in held]
+
+    return replace(
+        changes,
+        new=[found for found in changes.new if found.path not in held],
+        changed=left(changes.changed),
+        moved=left(changes.moved),
+        returned=left(changes.returned),
+        renumbered=left(changes.renumbered),
+        missing=[known for known in changes.missing if known.path not in held],
+    )
 
 
 def _pair_moves(gone: list[KnownFile], arrived: list[FoundFile], changes: Changes) -> None:

@@ -7,10 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.changes import Changes, diff
+from daemon.changes import diff, held_back
+from daemon.overtaken import Overtaken
 from daemon.own_writes import OwnWrites
 from daemon.rows import Library
 from daemon.scan import Scan, scan_paths, scan_root
@@ -33,8 +34,8 @@ class Looked:
     moved: int = 0
     missing: int = 0
     offline: str | None = None
-    restless: frozenset[bytes] = frozenset()
-    """Files changed within the last seconds: left out, to be looked at again once they are still."""
+    again: frozenset[bytes] = frozenset()
+    """Paths left out, to be looked at again once they are still: somebody writes them, or just did."""
     unreadable: tuple[tuple[str, str], ...] = ()
     """Folders and files that could not be looked at, with the reason."""
 
@@ -62,6 +63,7 @@ class LibraryService:
         self._request_ingest = request_ingest
         self._quiet_ns = int(quiet_s * 1e9)
         self._own_writes = own_writes or OwnWrites()
+        self._overtaken = Overtaken()
         self._clock_ns = clock_ns
         self._libraries: dict[bytes, Library] = {}
         self._turns: dict[int, asyncio.Lock] = {}
@@ -105,9 +107,9 @@ class LibraryService:
 
         Parameters
         ----------
-        leave_restless : leave out what somebody may still be writing; `Looked.restless` names it
+        leave_restless : leave out what somebody may still be writing; `Looked.again` names it
         """
-        with self._own_writes.looking() as own, self._noted(library.library_id):
+        with self._looking(library) as unsaid, self._noted(library.library_id):
             scan = await asyncio.to_thread(
                 scan_root,
                 Path(os.fsdecode(library.root)),
@@ -115,11 +117,11 @@ class LibraryService:
                 cancelled=lambda: self._is_stopping,
             )
             restless = self._restless(scan) if leave_restless else frozenset()
-            return await self._note(library, scan, below=None, restless=restless, own=own)
+            return await self._note(library, scan, below=None, restless=restless, unsaid=unsaid)
 
     async def look_at(self, library: Library, paths: Set[bytes]) -> Looked:
-        """Look at some paths below the library's root, and everything below them."""
-        with self._own_writes.looking() as own:
+        """Look at some paths below the library's root, and everything below them, but `Looked.again`."""
+        with self._looking(library) as unsaid:
             scan = await asyncio.to_thread(
                 scan_paths,
                 Path(os.fsdecode(library.root)),
@@ -127,7 +129,7 @@ class LibraryService:
                 extensions=self._extensions,
                 cancelled=lambda: self._is_stopping,
             )
-            return await self._note(library, scan, below=scan.scope, restless=frozenset(), own=own)
+            return await self._note(library, scan, below=scan.scope, restless=frozenset(), unsaid=unsaid)
 
     async def add_path(self, path: Path) -> Looked:
         """Look at a file or folder: in the library that holds it, else in an unwatched one of its own."""
@@ -149,6 +151,12 @@ class LibraryService:
     def is_scanning(self, library_id: int) -> bool:
         """Tell whether the whole library is being looked through."""
         return self._scanning[library_id] > 0
+
+    @contextmanager
+    def _looking(self, library: Library) -> Iterator[tuple[Set[bytes], Set[int]]]:
+        """Yield the paths and the files of which a look can say nothing; they become more meanwhile."""
+        with self._own_writes.looking() as own, self._overtaken.looking(library.library_id) as overtaken:
+            yield overtaken, own
 
     @contextmanager
     def _noted(self, library_id: int) -> Iterator[None]:
@@ -175,9 +183,10 @@ class LibraryService:
         *,
         below: Set[bytes] | None,
         restless: frozenset[bytes],
-        own: Set[int],
+        unsaid: tuple[Set[bytes], Set[int]],
     ) -> Looked:
         root = shown(library.root)
+        overtaken, own = unsaid
         unreadable = tuple((shown(path), reason) for path, reason in scan.unreadable)
         if scan.offline is not None:
             looked = Looked(root, found=0, offline=scan.offline, unreadable=unreadable)
@@ -186,8 +195,9 @@ class LibraryService:
             # Two looks at once would each insert what the other has just found.
             async with self._turns[library.library_id]:
                 known = await self._store.known_files(library.library_id, below)
-                changes = _without(diff(scan, known), restless, own)
-                await self._store.apply_changes(library.library_id, changes, whole=below is None)
+                changes, again = held_back(diff(scan, known), paths=overtaken | restless, file_ids=own)
+                self._overtaken.note(library.library_id, changes, overtaken)
+                again |= await self._store.apply_changes(library.library_id, changes, whole=below is None)
             looked = Looked(
                 root,
                 found=len(scan.files),
@@ -195,7 +205,7 @@ class LibraryService:
                 changed=len(changes.changed),
                 moved=len(changes.moved),
                 missing=len(changes.missing),
-                restless=restless,
+                again=again,
                 unreadable=unreadable,
             )
             has_changed = looked.new or looked.changed or looked.moved or looked.missing
@@ -214,22 +224,6 @@ class LibraryService:
             self._looks[library.library_id] = looked
         await self._request_ingest()
         return looked
-
-
-def _without(changes: Changes, restless: Set[bytes], own: Set[int]) -> Changes:
-    """Leave out what others are writing (paths), and what we have just written (file ids)."""
-    if not restless and not own:
-        return changes
-    return replace(
-        changes,
-        new=[found for found in changes.new if found.path not in restless],
-        changed=[
-            (known, found)
-            for known, found in changes.changed
-            if found.path not in restless and known.file_id not in own
-        ],
-        missing=[known for known in changes.missing if known.file_id not in own],
-    )
 
 
 def shown(path: bytes) -> str:

@@ -43,7 +43,7 @@ class ScanNow:
             owner = self._library.owner_of(root)
             if owner is not None and owner.root == os.fsencode(root):
                 looked = await self._library.reconcile(owner, leave_restless=True)
-                watcher.touch(root, looked.restless)
+                watcher.touch(root, looked.again)
         except ScanCancelled:
             log.debug("looking through %r was given up: stopping", root)
         except Exception:

@@ -127,4 +127,4 @@ class _Reconciler:
             owner = self._library.owner_of(root)
             if owner is not None and owner.root == os.fsencode(root):
                 looked = await self._library.reconcile(owner, leave_restless=True)
-                self._watcher.touch(root, looked.restless)
+                self._watcher.touch(root, looked.again)

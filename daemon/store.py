@@ -46,12 +46,16 @@ class Store:
             )
         return [KnownFile(row[0], bytes(row[1]), *row[2:]) for row in rows]
 
-    async def apply_changes(self, library_id: int, changes: Changes, *, whole: bool) -> None:
+    async def apply_changes(self, library_id: int, changes: Changes, *, whole: bool) -> frozenset[bytes]:
         """Make the files table equal what a scan found.
 
         Parameters
         ----------
         whole : the scan saw the whole library, which counts as scanned from now on
+
+        Returns
+        -------
+        The changed paths that are left as they were: the journal has still to settle what was written there.
         """
         library = {"library_id": library_id}
         queries = self._database.queries
@@ -62,9 +66,17 @@ class Store:
                 await cursor.execute(queries["forget_missing_at"], moved)
                 await cursor.execute(queries["file_moved"], moved)
             await cursor.executemany(queries["add_file"], [library | _found(each) for each in changes.new])
+            await cursor.execute(
+                queries["files_to_settle"], {"file_ids": [known.file_id for known, _ in changes.changed]}
+            )
+            unsettled = {row[0] for row in await cursor.fetchall()}
             await cursor.executemany(
                 queries["file_changed"],
-                [{"file_id": known.file_id} | _found(found) for known, found in changes.changed],
+                [
+                    {"file_id": known.file_id} | _found(found)
+                    for known, found in changes.changed
+                    if known.file_id not in unsettled
+                ],
             )
             await cursor.executemany(
                 queries["file_renumbered"],
@@ -78,6 +90,7 @@ class Store:
             )
             if whole:
                 await cursor.execute(queries["mark_scanned"], library)
+        return frozenset(found.path for known, found in changes.changed if known.file_id in unsettled)
 
     async def pending_without_job(self, limit: int, *, after: int = 0) -> list[int]:
         """Return the next file ids that wait for a fingerprint and for which no job is queued, ascending."""

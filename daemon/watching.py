@@ -15,11 +15,12 @@ async def watching(config: Config, library: LibraryService) -> AsyncIterator[Wat
     roots = {root: await library.add(root, watched=True) for root in config.library.roots}
 
     async def on_settled(root: Path, paths: frozenset[bytes]) -> None:
-        await library.look_at(roots[root], paths)
+        looked = await library.look_at(roots[root], paths)
+        watcher.touch(root, looked.again)
 
     async def on_reconcile(root: Path) -> None:
         looked = await library.reconcile(roots[root], leave_restless=True)
-        watcher.touch(root, looked.restless)
+        watcher.touch(root, looked.again)
 
     options = config.library
     watcher = Watcher(

@@ -34,9 +34,10 @@ UPDATE files
 SET size_bytes = %(size_bytes)s, mtime_ns = %(mtime_ns)s, inode = %(inode)s, device = %(device)s,
     status = 'pending', attempts = 0, error = NULL, missing_since = NULL
 WHERE file_id = %(file_id)s
-  AND NOT EXISTS (  -- what we write, or wrote when we were killed, is no change: the journal settles it
-      SELECT FROM changes
-      WHERE changes.file_id = files.file_id AND changes.status IN ('prepared', 'undoing'))
+
+-- name: files_to_settle
+-- What we write, or wrote when we were killed, is no change: the journal settles it first.
+SELECT file_id FROM changes WHERE status IN ('prepared', 'undoing') AND file_id = ANY(%(file_ids)s)
 
 -- name: file_moved
 UPDATE files SET path = %(path)s, missing_since = NULL WHERE file_id = %(file_id)s

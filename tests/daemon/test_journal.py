@@ -130,10 +130,14 @@ async def test_a_file_that_somebody_changed_meanwhile_is_theirs(
     services: Services, music: Path, begun: Begun
 ) -> None:
     begun.path.write_bytes(make(music, "mp3-v23").read_bytes())
+    seen = await look(services, music)
+    assert seen.again == {os.fsencode(begun.path.name)}  # the journal has the first word
     await services.tagging.recover()
     status, error = await ended(services, begun.change_id)
     assert (status, "another program changed the file" in str(error)) == ("abandoned", True)
-    assert (await look(services, music)).changed == 1
+    seen = await look(services, music)
+    assert (seen.changed, seen.again) == (1, frozenset())
+    assert (await look(services, music)).changed == 0
 
 
 async def test_a_root_that_is_offline_is_left_for_later(

@@ -3,14 +3,16 @@
 import asyncio
 import os
 import shutil
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from daemon.db import open_database
 from daemon.library import LibraryService, Looked
-from daemon.scan import ScanCancelled
+from daemon.scan import Scan, ScanCancelled, scan_root
 from daemon.store import Store
 
 NOW_NS = 1_700_000_000_000_000_000
@@ -163,9 +165,9 @@ async def test_what_is_still_being_written_is_left_for_later(
     put(album / "4.mp3", age_s=0.5)
     known = await library.add(music, watched=True)
     looked = await library.reconcile(known, leave_restless=True)
-    assert looked.restless == {b"album/4.mp3"}
+    assert looked.again == {b"album/4.mp3"}
     assert "album/4.mp3" not in await files(store)
-    await library.look_at(known, looked.restless)
+    await library.look_at(known, looked.again)
     assert "album/4.mp3" in await files(store)
 
 
@@ -176,7 +178,7 @@ async def test_many_changed_at_once_are_not_waited_for(
     for path in album.iterdir():
         put(path, age_s=-3_600)  # a clock that is wrong
     looked = await library.reconcile(await library.add(music, watched=True), leave_restless=True)
-    assert (looked.new, looked.restless) == (3, frozenset())
+    assert (looked.new, looked.again) == (3, frozenset())
 
 
 async def test_two_looks_at_once_note_each_file_once(
@@ -188,6 +190,38 @@ async def test_two_looks_at_once_note_each_file_once(
     )
     assert sum(each.new for each in looks) == 3
     assert len(await files(store)) == 3
+
+
+async def test_what_was_noted_since_a_long_look_began_stays_noted(
+    library: LibraryService, store: Store, music: Path, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await look(library, music)
+    before = await files(store)
+    known = await library.add(music, watched=True)
+    has_seen, may_end = threading.Event(), threading.Event()
+
+    def slow_scan(*arguments: Any, **options: Any) -> Scan:
+        found = scan_root(*arguments, **options)
+        has_seen.set()
+        assert may_end.wait(30)
+        return found
+
+    monkeypatch.setattr("daemon.library.scan_root", slow_scan)
+    slow = asyncio.create_task(library.reconcile(known))
+    await asyncio.to_thread(has_seen.wait, 30)
+    (album / "1.mp3").rename(album / "4.mp3")
+    (album / "2.mp3").unlink()
+    put(album / "3.mp3", "changed")
+    quick = await library.look_at(known, {b"album"})
+    assert (quick.moved, quick.missing, quick.changed) == (1, 1, 1)
+    may_end.set()
+    overtaken = await slow
+    assert overtaken.again == {f"album/{number}.mp3".encode() for number in (1, 2, 3, 4)}
+    assert (await files(store))["album/4.mp3"] == before["album/1.mp3"]
+    assert (await files(store))["album/2.mp3"][1]
+    monkeypatch.undo()
+    settled = await library.look_at(known, overtaken.again)
+    assert (settled.moved, settled.changed, settled.missing, settled.new) == (0, 0, 0, 0)
 
 
 async def test_only_what_is_below_a_path_is_looked_at(

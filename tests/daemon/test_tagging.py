@@ -182,6 +182,33 @@ async def test_a_scan_between_rename_and_journal_changes_nothing(
     await assert_row_is_true(services, path)
 
 
+async def test_a_file_that_is_moved_between_rename_and_journal_is_followed_afterwards(
+    services: Services, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make(music, "mp3")
+    await look(services, music)
+    library = await services.library.add(music, watched=False)
+    before = await rows(services, "SELECT file_id FROM files")
+    real, looks = type(services.journal).done, []
+    paths = {os.fsencode(path.name), b"moved.mp3"}
+
+    async def late(journal: Any, *arguments: Any) -> Any:
+        await asyncio.to_thread(path.rename, music / "moved.mp3")
+        looks.append(await services.library.look_at(library, paths))
+        return await real(journal, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(services.journal), "done", late)
+        change = await applied(services, path)
+    [held] = looks
+    assert (held.new, held.missing, held.again) == (0, 0, paths)
+    later = await services.library.look_at(library, held.again)
+    assert (later.moved, later.new, later.again) == (1, 0, frozenset())
+    known = await rows(services, "SELECT file_id, path, missing_since FROM files")
+    assert known == [(before[0][0], b"moved.mp3", None)]
+    assert isinstance(await services.tagging.undo(change.change_id), Undone)
+
+
 async def test_an_edited_file_is_not_undone_unless_forced(services: Services, music: Path) -> None:
     path = make(music, "mp3")
     await look(services, music)

@@ -14,6 +14,7 @@ from waiting import Served, changed, served, until
 
 from daemon import daemon_lock, database_server, db, jobs, scheduler, tagging
 from daemon.config import Config
+from daemon.rows import FileCounts
 from daemon.services import open_services
 
 BEFORE, LATER = 2, 10
@@ -48,7 +49,7 @@ async def illness(daemon: Served) -> dict[str, str]:
 
 async def counts(daemon: Served) -> tuple[int, int, int]:
     """Return how many files wait, failed, and how many recordings are in the index."""
-    [files] = (await daemon.services.store.file_counts()).values()
+    files = next(iter((await daemon.services.store.file_counts()).values()), FileCounts())
     status = daemon.services.index.status()
     return files.pending, files.failed, 0 if status.to_build else status.size.recordings
 
