@@ -50,7 +50,7 @@ def postgres_server() -> Iterator[str]:
         Path(folder).chmod(0o711)
         server = EmbeddedPostgres(Path(folder) / "postgres")
         with pytest.MonkeyPatch.context() as patch:
-            # Nothing of it outlives the tests: a database is made and dropped in a third of the time.
+            # Nothing of it outlives the tests, and a database is made and dropped sooner.
             patch.setitem(postgres_process.SETTINGS, "fsync", "off")
             conninfo = asyncio.run(server.start())
         try:
