@@ -33,6 +33,7 @@ from daemon.api_review import (
     list_doubtful,
     list_files,
     name_file,
+    reconsider_file,
     reject_file,
 )
 from daemon.api_session import get_session, sign_in, sign_out
@@ -42,7 +43,7 @@ from daemon.json_body import json_body
 from daemon.keys import SERVICES
 from daemon.library import shown
 from daemon.peer import peer_of
-from daemon.status import describe_status
+from daemon.status import describe_status, described_failure
 from daemon.uploads import clip_chunks, refusals_as_http
 
 _MOST_PATHS = 10_000
@@ -75,6 +76,7 @@ routes.get("/files")(list_files)
 routes.get("/files/{file_id}")(get_file)
 routes.post("/files/{file_id}/accept")(accept_file)
 routes.post("/files/{file_id}/reject")(reject_file)
+routes.post("/files/{file_id}/reconsider")(reconsider_file)
 routes.post("/files/{file_id}/name")(name_file)
 routes.get("/files/{file_id}/audio")(file_audio)
 routes.get("/files/{file_id}/cover")(file_cover)
@@ -154,10 +156,12 @@ async def add(request: web.Request) -> web.Response:
     if not peer_of(request).over_unix_socket:
         raise web.HTTPForbidden(text="Only `spectra add` on the daemon's machine may name paths.")
     services = request.app[SERVICES]
-    paths = await _paths(request)
+    paths, retry = await _paths(request)
+    named = {os.fsencode(path) for path in paths}
+    if retry:
+        await services.store.retry_at_once(named)
     looked = [await services.library.add_path(path) for path in paths]
     owners = [services.library.owner_of(path) for path in paths]
-    named = {os.fsencode(path) for path in paths}
     failed = await services.store.failed_files(_MOST_FAILED)
     return web.json_response(
         {
@@ -168,11 +172,7 @@ async def add(request: web.Request) -> web.Response:
             "problems": [
                 {"path": path, "error": reason} for each in looked for path, reason in each.problems()
             ],
-            "failed": [
-                {"path": shown(path), "error": reason}
-                for path, reason in failed
-                if _is_at_or_below(path, named)
-            ],
+            "failed": [described_failure(each) for each in failed if _is_at_or_below(each.place, named)],
         },
         status=HTTPStatus.ACCEPTED,
     )
@@ -204,19 +204,23 @@ async def openapi(_: web.Request) -> web.Response:
     return web.Response(text=text, content_type="application/json")
 
 
-async def _paths(request: web.Request) -> list[Path]:
-    """Return the absolute paths of `{"paths": [...]}`; names that are not UTF-8 come as surrogate escapes."""
+async def _paths(request: web.Request) -> tuple[list[Path], bool]:
+    """Return the absolute paths, and whether what failed is to be tried again now.
+
+    Names that are not UTF-8 come as surrogate escapes.
+    """
     body = await json_body(request, 'The body must be JSON: {"paths": ["/music/new"]}.')
-    paths = body.get("paths") if isinstance(body, dict) else None
-    if not isinstance(paths, list) or len(paths) > _MOST_PATHS:
+    is_known = isinstance(body, dict) and not body.keys() - {"paths", "retry"}
+    paths, retry = (body.get("paths"), body.get("retry", False)) if is_known else (None, None)
+    if not isinstance(paths, list) or len(paths) > _MOST_PATHS or not isinstance(retry, bool):
         raise web.HTTPBadRequest(
-            text=f'The body must be {{"paths": [...]}} with at most {_MOST_PATHS} paths.'
+            text=f'The body must be {{"paths": [...], "retry": false}} with at most {_MOST_PATHS} paths.'
         )
     if not all(isinstance(path, str) and os.path.isabs(path) and "\0" not in path for path in paths):  # noqa: PTH117
         raise web.HTTPBadRequest(text="Every path must be absolute.")
     if not all(map(_is_whole, paths)):
         raise web.HTTPBadRequest(text="A path holds half a character, which no file's name does.")
-    return [Path(path) for path in paths]
+    return [Path(path) for path in paths], retry
 
 
 def _is_whole(path: str) -> bool:

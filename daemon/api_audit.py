@@ -11,7 +11,7 @@ from daemon.audit_run import Progress
 from daemon.json_body import json_body
 from daemon.keys import SERVICES
 from daemon.library import shown
-from daemon.query_numbers import LARGEST_ID, number
+from daemon.query_numbers import page
 
 _MOST_LISTED = 200
 _USUALLY_LISTED = 50
@@ -21,19 +21,16 @@ _USUALLY_LISTED = 50
 async def get_audit(request: web.Request) -> web.Response:
     """Answer with the last report, page by page, its age, what changed since, and the run if one runs."""
     query = request.query
-    if unknown := query.keys() - {"kind", "after", "limit"}:
-        raise web.HTTPBadRequest(text=f"{min(unknown)!r} is no parameter: kind, after and limit are.")
+    wanted = page(query, ("kind",), usually=_USUALLY_LISTED, most=_MOST_LISTED)
     kind = _kind(query.get("kind"))
-    limit = number(query.get("limit"), "limit", _MOST_LISTED) or _USUALLY_LISTED
-    after = number(query.get("after"), "after", LARGEST_ID) or 0
     audit = request.app[SERVICES].audit
     status = await audit.status()
-    findings = await audit.findings(kind, after=after, limit=limit)
+    findings = await audit.findings(kind, after=wanted.after, limit=wanted.limit)
     return web.json_response(
         _status(status)
         | {
             "findings": [_finding(each) for each in findings],
-            "next": findings[-1].finding_id if len(findings) == limit else None,
+            "next": findings[-1].finding_id if len(findings) == wanted.limit else None,
         }
     )
 

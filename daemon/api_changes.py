@@ -13,7 +13,7 @@ from daemon.change_rows import Change
 from daemon.json_body import json_body
 from daemon.keys import SERVICES
 from daemon.library import shown
-from daemon.query_numbers import LARGEST_ID, number_in_path
+from daemon.query_numbers import LARGEST_ID, number_in_path, refuse_others
 from daemon.tagging import Refused
 
 _MOST_LISTED = 1_000
@@ -108,10 +108,7 @@ def _conflict(refused: Refused) -> web.HTTPConflict:
 def _wanted(request: web.Request) -> _Wanted:
     # Not request.query: a file name that is not UTF-8 must come through as its bytes.
     query = dict(parse_qsl(request.rel_url.raw_query_string, errors="surrogateescape"))
-    if unknown := query.keys() - {"file", "since", "before", "limit"}:
-        raise web.HTTPBadRequest(
-            text=f"{shown(os.fsencode(min(unknown)))!r} is no parameter: file, since, before and limit are."
-        )
+    refuse_others(query, ("file", "since", "before", "limit"))
     file = query.get("file")
     if file is not None and (not os.path.isabs(file) or "\0" in file):  # noqa: PTH117 - may hold any bytes
         raise web.HTTPBadRequest(text="`file` must be an absolute path.")
@@ -152,7 +149,8 @@ async def _force(request: web.Request) -> bool:
     if not request.can_read_body:
         return False
     body = await json_body(request, 'The body must be JSON: {"force": false}.')
-    force = body.get("force", False) if isinstance(body, dict) else None
+    is_known = isinstance(body, dict) and not body.keys() - {"force"}
+    force = body.get("force", False) if is_known else None
     if not isinstance(force, bool):
         raise web.HTTPBadRequest(text='The body must be {"force": true}, {"force": false} or nothing.')
     return force

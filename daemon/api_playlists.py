@@ -14,7 +14,7 @@ from daemon.keys import SERVICES
 from daemon.playlist_errors import IsConfigured, NoSuchPlaylist, NotYouTube
 from daemon.playlist_state import TRACK_STATES, KnownTrack, Pause, TrackState
 from daemon.playlists import ListView, PlaylistService
-from daemon.query_numbers import LARGEST_ID, number, number_in_path
+from daemon.query_numbers import number_in_path, page
 from daemon.youtube_url import parse_address
 
 _MOST_LISTED = 1_000
@@ -54,21 +54,18 @@ async def add_playlist(request: web.Request) -> web.Response:
 async def get_playlist(request: web.Request) -> web.Response:
     """Answer with a list and its tracks, page by page; `next` is what `after` asks for the next page with."""
     query = request.query
-    if unknown := query.keys() - {"state", "after", "limit"}:
-        raise web.HTTPBadRequest(text=f"{min(unknown)!r} is no parameter: state, after and limit are.")
+    wanted = page(query, ("state",), usually=_USUALLY_LISTED, most=_MOST_LISTED)
     state = _state(query.get("state"))
-    limit = number(query.get("limit"), "limit", _MOST_LISTED) or _USUALLY_LISTED
-    after = number(query.get("after"), "after", LARGEST_ID) or 0
     service, playlist_id = _service(request), _playlist_id(request)
     with _refusals():
         found = await service.one(playlist_id)
-    tracks = await service.tracks(playlist_id, state, after=after, limit=limit)
+    tracks = await service.tracks(playlist_id, state, after=wanted.after, limit=wanted.limit)
     return web.json_response(
         _playlist(found)
         | {
             "pause": _pause(await service.pause()),
             "tracks": [_track(each) for each in tracks],
-            "next": tracks[-1].track_id if len(tracks) == limit else None,
+            "next": tracks[-1].track_id if len(tracks) == wanted.limit else None,
         }
     )
 

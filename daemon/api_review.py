@@ -1,4 +1,4 @@
-"""GET /files, GET /files/{file_id}, POST /files/{file_id}/(accept|reject|name), POST /review/accept."""
+"""GET /files, GET /files/{file_id}, POST of a decision about a file (accept, name, ...) or about all."""
 
 import math
 import os
@@ -15,7 +15,7 @@ from daemon.api_changes import described
 from daemon.json_body import json_body
 from daemon.keys import SERVICES
 from daemon.library import shown
-from daemon.query_numbers import LARGEST_ID, number, number_in_path
+from daemon.query_numbers import number_in_path, page
 from daemon.review_errors import NoSuchCandidate, NoSuchFile, NothingProposed, NotWritten
 from daemon.review_rows import ListedFile, Proposal
 from daemon.tag_fields import LONGEST_VALUE, TagFields, clean
@@ -35,9 +35,7 @@ async def list_files(request: web.Request) -> web.Response:
     """Answer with files, by number; `next` is what `after` asks for the next page with."""
     # Not request.query: a file name that is not UTF-8 must come through as its bytes.
     query = dict(parse_qsl(request.rel_url.raw_query_string, errors="surrogateescape"))
-    if unknown := query.keys() - {"status", "query", "path", "after", "limit"}:
-        name = shown(os.fsencode(min(unknown)))
-        raise web.HTTPBadRequest(text=f"{name!r} is no parameter: status, query, path, after and limit are.")
+    wanted = page(query, ("status", "query", "path"), usually=_USUALLY_LISTED, most=_MOST_LISTED)
     review = request.app[SERVICES].identification.review
     if (path := query.get("path")) is not None:
         if not os.path.isabs(path) or "\0" in path:  # noqa: PTH117 - may hold any bytes
@@ -48,14 +46,12 @@ async def list_files(request: web.Request) -> web.Response:
     status = query.get("status")
     if status is not None and status not in STATUSES:
         raise web.HTTPBadRequest(text=f"`status` must be one of {', '.join(STATUSES)}.")
-    limit = number(query.get("limit"), "limit", _MOST_LISTED) or _USUALLY_LISTED
-    after = number(query.get("after"), "after", LARGEST_ID) or 0
     words = _words(query.get("query", ""))
-    files = await review.files(status, words=words, after=after, limit=limit)
+    files = await review.files(status, words=words, after=wanted.after, limit=wanted.limit)
     return web.json_response(
         {
             "files": [_file(each) for each in files],
-            "next": files[-1].file_id if len(files) == limit else None,
+            "next": files[-1].file_id if len(files) == wanted.limit else None,
         }
     )
 
@@ -78,10 +74,12 @@ async def get_file(request: web.Request) -> web.Response:
     with _refusals():
         file = await review.file(_file_id(request))
     changes = await review.changes(file)
-    derived = await review.derived(file.file_id)
-    return web.json_response(
-        _file(file) | {"changes": [described(each) for each in changes], "derived": derived}
-    )
+    details = {
+        "changes": [described(each) for each in changes],
+        "derived": await review.derived(file.file_id),
+        "rejected": _names(await review.rejected(file)),
+    }
+    return web.json_response(_file(file) | details)
 
 
 async def accept_file(request: web.Request) -> web.Response:
@@ -102,6 +100,14 @@ async def reject_file(request: web.Request) -> web.Response:
             _file_id(request), _recording(body, "candidate")
         )
     return web.json_response({"rejected": rejected})
+
+
+async def reconsider_file(request: web.Request) -> web.Response:
+    """Take back all rejections of a file; answer with the names that may be proposed again."""
+    await _body(request, set())
+    with _refusals():
+        names = await request.app[SERVICES].identification.review.reconsider(_file_id(request))
+    return web.json_response({"reconsidered": _names(names)})
 
 
 async def name_file(request: web.Request) -> web.Response:
@@ -125,11 +131,8 @@ async def accept_all(request: web.Request) -> web.Response:
 
 async def list_doubtful(request: web.Request) -> web.Response:
     """Answer with changes whose source says otherwise now; `next` is the next page's `after`."""
-    if unknown := request.query.keys() - {"after", "limit"}:
-        raise web.HTTPBadRequest(text=f"{min(unknown)!r} is no parameter: after and limit are.")
-    limit = number(request.query.get("limit"), "limit", _MOST_LISTED) or _USUALLY_LISTED
-    after = number(request.query.get("after"), "after", LARGEST_ID) or 0
-    found = await request.app[SERVICES].identification.review.doubtful(after=after, limit=limit)
+    wanted = page(request.query, usually=_USUALLY_LISTED, most=_MOST_LISTED)
+    found = await request.app[SERVICES].identification.review.doubtful(after=wanted.after, limit=wanted.limit)
     return web.json_response(
         {
             "changes": [
@@ -137,7 +140,7 @@ async def list_doubtful(request: web.Request) -> web.Response:
                 | {"doubts": {doubt.field: {"said_now": doubt.said_now} for doubt in each.doubts}}
                 for each in found
             ],
-            "next": found[-1].change.change_id if len(found) == limit else None,
+            "next": found[-1].change.change_id if len(found) == wanted.limit else None,
         }
     )
 
@@ -157,6 +160,10 @@ def _file(file: ListedFile) -> dict[str, Any]:
         "album": tags.get("album"),
         "proposal": None if file.proposal is None else _proposal(file.proposal),
     }
+
+
+def _names(names: list[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"title": title, "artist": artist} for title, artist in names]
 
 
 def _proposal(proposal: Proposal) -> dict[str, Any]:
@@ -192,7 +199,9 @@ async def _body(request: web.Request, names: set[str]) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise web.HTTPBadRequest(text="The body must be a JSON object.")
     if unknown := body.keys() - names:
-        raise web.HTTPBadRequest(text=f"{min(unknown)!r} is no field: {', '.join(sorted(names))} are.")
+        raise web.HTTPBadRequest(
+            text=f"{min(unknown)!r} is no field: {', '.join(sorted(names)) or 'none'} are."
+        )
     return body
 
 

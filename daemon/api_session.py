@@ -87,7 +87,7 @@ async def _token(request: web.Request) -> str:
         raise web.HTTPRequestTimeout(text="The token took too long to come: send it again.") from error
     except (ValueError, RecursionError) as error:
         raise web.HTTPBadRequest(text=_BODY) from error
-    token = body.get("token") if isinstance(body, dict) else None
+    token = body.get("token") if isinstance(body, dict) and not body.keys() - {"token"} else None
     if not isinstance(token, str):
         raise web.HTTPBadRequest(text=_BODY)
     return token

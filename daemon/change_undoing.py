@@ -5,6 +5,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from daemon.answering import Answering
 from daemon.change_errors import FileBusy, FileNotReady, NotUndoable
 from daemon.change_rows import Change, FileToTag, written
 from daemon.change_writer import ChangeWriter, drop, until_stored
@@ -42,19 +43,23 @@ class Undone:
 class Undoer:
     """Undoes changes, each once."""
 
-    def __init__(self, journal: Journal, writer: ChangeWriter, workers: WorkerPool) -> None:
+    def __init__(
+        self, journal: Journal, writer: ChangeWriter, workers: WorkerPool, answering: Answering
+    ) -> None:
         self._journal = journal
         self._writer = writer
         self._workers = workers
+        self._answering = answering
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def undo(self, change_id: int, *, force: bool) -> Undone:
-        """Undo a change. Raises TagError, OSError, WorkerDied, MemoryError, psycopg.Error."""
+        """Undo a change. Raises TagError, FolderHangs, OSError, WorkerDied, MemoryError, psycopg.Error."""
         change = await self._journal.change(change_id)
         if change is None:
             raise NotUndoable(change_id, "there is no such change")
         if change.status != "done":
             raise NotUndoable(change_id, _NOT_IN_FORCE[change.status])
+        await self._answering.look(change.library_root)
         file = await self._file(change)
         path = file.place
         with self._writer.turn(file.file_id, name_of(path)):

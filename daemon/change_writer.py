@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
+from daemon.answering import in_own_thread
 from daemon.change_errors import FileBusy
 from daemon.errors import WorkerDied
 from daemon.file_safety import FileStamp, stamp_of
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _STORE_RETRY_S = 1.0
+_DELETE_S = 10.0
 _STOP_S = 10.0
 """Writes that are under way at the end get so long; what they leave open is settled at the next start."""
 
@@ -121,8 +123,14 @@ async def until_stored(store: Callable[[], Awaitable[T]]) -> T:
 
 
 async def _delete(temporary: Path) -> None:
+    deleting = in_own_thread(_deleted, temporary)
+    if not (await asyncio.wait([deleting], timeout=_DELETE_S))[0]:
+        log.warning("%s is deleted when its disk answers again, or at the next start", temporary)
+
+
+def _deleted(temporary: Path) -> None:
     try:
-        await asyncio.to_thread(temporary.unlink, missing_ok=True)
+        temporary.unlink(missing_ok=True)
     except OSError as error:
         log.warning("%s can't be deleted: %s", temporary, error.strerror or error)
 

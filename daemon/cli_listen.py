@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
 
 from rich.live import Live
 from rich.markup import escape
@@ -15,7 +14,7 @@ from rich.table import Table
 
 from daemon.cli_match import show_matches
 from daemon.cli_output import err, print_json, print_table
-from daemon.client import Client
+from daemon.client import Client, Matched
 from daemon.hearing import Heard, hearing, level_db, write_wav
 from daemon.microphone import Microphone
 from daemon.microphone_errors import MicrophoneSilent, MicrophoneStopped
@@ -46,11 +45,11 @@ async def listen(client: Client, microphone: Microphone, seconds: float | None, 
     stages_s = (FIRST_S, SECOND_S) if seconds is None else (seconds,)
     async with hearing(microphone, longest_s=stages_s[-1]) as heard:
         with _meter(heard):
-            results = await _recognised(client, heard, stages_s)
+            matched = await _recognised(client, heard, stages_s)
     if heard.has_gaps:
         err.print("this machine was too busy to hear everything: parts are missing")
-    await show_matches(client, results, as_json=as_json)
-    return bool(results)
+    await show_matches(client, matched, as_json=as_json)
+    return bool(matched.results)
 
 
 def show_microphones(found: Sequence[Microphone], *, as_json: bool) -> None:
@@ -68,9 +67,9 @@ def show_microphones(found: Sequence[Microphone], *, as_json: bool) -> None:
     print_table(table)
 
 
-async def _recognised(client: Client, heard: Heard, stages_s: Sequence[float]) -> list[dict[str, Any]]:
-    """Ask at each stage with what was heard until then, while more comes in, until it is known."""
-    results: list[dict[str, Any]] = []
+async def _recognised(client: Client, heard: Heard, stages_s: Sequence[float]) -> Matched:
+    """Ask at each stage with what was heard until then, while more comes in, until one thing is known."""
+    *_, last_s = stages_s
     for stage_s in stages_s:
         try:
             await heard.until(stage_s)
@@ -84,10 +83,10 @@ async def _recognised(client: Client, heard: Heard, stages_s: Sequence[float]) -
         with TemporaryFile(prefix="spectra-") as file:
             await asyncio.to_thread(write_wav, file, sound, heard.microphone.rate_hz)
             # A file without a name: whatever ends this process, what was said in the room is gone with it.
-            results = await client.match(Path(f"/proc/self/fd/{file.fileno()}"))
-        if results:
+            matched = await client.match(Path(f"/proc/self/fd/{file.fileno()}"))
+        if stage_s == last_s or (matched.results and not matched.is_ambiguous):
             break
-    return results
+    return matched
 
 
 def _meter(heard: Heard) -> Live:

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from daemon.cli_output import err, out, print_json, print_matches, print_table
-from daemon.client import Client
+from daemon.client import Client, Matched
 from daemon.cue_sheet import MOST_TRACKS, cue_sheet, tracks_of
 from daemon.local_sound import constellation_of
 from engine.settings import Settings
@@ -18,17 +18,19 @@ from engine.settings import Settings
 async def match_clip(client: Client, file: Path, *, as_json: bool) -> bool:
     """Say what a clip is, and tell whether it is known. Raises RequestFailed, OSError."""
     with err.status("listening"):
-        results = await client.match(file)
-    await show_matches(client, results, as_json=as_json)
-    return bool(results)
+        matched = await client.match(file)
+    await show_matches(client, matched, as_json=as_json)
+    return bool(matched.results)
 
 
-async def show_matches(client: Client, results: list[dict[str, Any]], *, as_json: bool) -> None:
+async def show_matches(client: Client, matched: Matched, *, as_json: bool) -> None:
     """Print what a clip is, or that it is not known."""
     if as_json:
-        print_json(results)
-    elif results:
-        print_matches(results)
+        print_json(matched.results)
+    elif matched.results:
+        print_matches(matched.results)
+        if matched.is_ambiguous:
+            out.print(escape(f"Ambiguous: {matched.reason}."))
     else:
         await _say_unknown(out, client, "nothing in the library explains this clip.")
 

@@ -127,7 +127,9 @@ def blamed(failed: dict[str, Any]) -> str:
     """Return a path with what is wrong there; most reasons begin with the file's name already."""
     path, reason = str(failed["path"]), str(failed["error"])
     name = path.rpartition("/")[2]
-    return f"{path}: {reason.removeprefix(f'{name}: ')}"
+    retry_at = failed.get("retry_at")
+    again = "" if retry_at is None else f"; tried again from {local_time(retry_at)} on"
+    return f"{path}: {reason.removeprefix(f'{name}: ')}{again}"
 
 
 def counted(number: int, noun: str) -> str:

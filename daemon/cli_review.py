@@ -18,11 +18,12 @@ from daemon.errors import RequestFailed
 from daemon.progress import Amount, show_progress
 
 _PAGE = 500
+_ACTIONS = ("list", "accept", "reject", "reconsider", "doubtful", "undo")
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the command line says: one of list, accept, reject, doubtful and undo."""
+    """What the command line says: one of list, accept, reject, reconsider, doubtful and undo."""
 
     action: str
     file_ids: tuple[int, ...] = ()
@@ -36,15 +37,15 @@ def decision(
 ) -> Decision:
     """Return what the command line says. Raises typer.BadParameter unless that makes sense."""
     action, numbers = action or "list", tuple(file_ids or ())
-    if action not in ("list", "accept", "reject", "doubtful", "undo"):
-        raise typer.BadParameter(f"{action!r}: say list, accept, reject, doubtful or undo")
+    if action not in _ACTIONS:
+        raise typer.BadParameter(f"{action!r}: say {', '.join(_ACTIONS[:-1])} or {_ACTIONS[-1]}")
     if action in ("list", "doubtful") and (numbers or is_all or candidate is not None):
-        raise typer.BadParameter("say accept, reject or undo")
+        raise typer.BadParameter("say accept, reject, reconsider or undo")
     if action in ("accept", "undo") and bool(numbers) == is_all:
         raise typer.BadParameter(f"say what to {action}: numbers of files, or --all")
-    if action == "reject" and (is_all or not numbers):
-        raise typer.BadParameter("say what to reject: numbers of files")
-    if candidate is not None and (action == "undo" or len(numbers) != 1):
+    if action in ("reject", "reconsider") and (is_all or not numbers):
+        raise typer.BadParameter(f"say what to {action}: numbers of files")
+    if candidate is not None and (action in ("reconsider", "undo") or len(numbers) != 1):
         raise typer.BadParameter("--candidate needs exactly one file")
     return Decision(action, numbers, is_all, above, candidate)
 
@@ -181,7 +182,12 @@ def _print_answer(answer: dict[str, Any], action: str) -> None:
     if "error" in answer:
         err.print(escape(f"{answer['file_id']}: {answer['error']}"))
     elif action == "reject":
-        out.print(f"{answer['file_id']}: will not be proposed again")
+        out.print(
+            f"{answer['file_id']}: will not be proposed again (`spectra review reconsider` takes it back)"
+        )
+    elif action == "reconsider":
+        names = "; ".join(f"{each['title']} - {each['artist']}" for each in answer["reconsidered"])
+        out.print(escape(f"{answer['file_id']}: looked at again; rejected were {names or 'no names'}"))
     elif (change := answer["change"]) is None:
         out.print(f"{answer['file_id']}: says that already")
     else:

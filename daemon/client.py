@@ -18,6 +18,7 @@ from daemon.app import listening, make_app
 from daemon.config import Config
 from daemon.errors import DaemonError, RequestFailed, StateInUse
 from daemon.state_folder import socket_address
+from engine.decision import Outcome
 from engine.settings import FINGERPRINT_VERSION
 
 _BASE = "http://localhost"
@@ -33,6 +34,21 @@ class Explanation:
     png: bytes
     outcome: str
     headline: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What a clip is."""
+
+    results: list[dict[str, Any]]
+    """The best first; none if it is unknown."""
+    outcome: str
+    reason: str
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Tell whether several recordings explain it about equally well."""
+        return self.outcome == Outcome.AMBIGUOUS
 
 
 class Client:
@@ -58,16 +74,15 @@ class Client:
         async with self._session.delete(_BASE + path) as response:
             return await _answer(response)
 
-    async def match(self, file: Path) -> list[dict[str, Any]]:
-        """Upload a clip and return its matches once they are known. Raises RequestFailed, OSError."""
+    async def match(self, file: Path) -> Matched:
+        """Upload a clip and return what it is once that is known. Raises RequestFailed, OSError."""
         async with self._uploading("/match_file", file) as response:
             task_id = (await _answer(response))["task_id"]
         while (task := await self.get(f"/task_status/{task_id}"))["status"] == "pending":  # noqa: ASYNC110 - over HTTP
             await asyncio.sleep(_POLL_S)
         if task["status"] == "fail":
             raise RequestFailed(task["error"])
-        result: list[dict[str, Any]] = task["result"]
-        return result
+        return Matched(task["result"], task["outcome"], task["reason"])
 
     async def explain(self, file: Path) -> Explanation:
         """Upload a clip and return why it is known, or is not. Raises RequestFailed, OSError."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from aiohttp import web
 from rich.markup import escape
 from rich.table import Table
 
+from daemon.blocking_threads import leaving_what_hangs
 from daemon.cli_doctor import show_diagnoses
 from daemon.cli_output import err, out, print_json, print_table, set_log_level, set_up_logging
 from daemon.cli_run import TROUBLE, AsJson, ConfigFile, failure, load, run
@@ -23,6 +25,9 @@ from daemon.plugin_loading import describe_plugins
 from daemon.sd_notify import Notifier
 from daemon.serving import serve as serve_daemon
 from daemon.youtube_url import parse_address
+
+_LOOK_S = 2.0
+"""A music folder that has not answered by then is left to the watcher."""
 
 
 def serve(
@@ -63,13 +68,24 @@ def serve(
         return wanted
 
     notifier = Notifier.from_environment(os.environ)
-    run(serve_daemon(loaded, on_ready, read_config=read_again, notifier=notifier))
+    with leaving_what_hangs():
+        run(serve_daemon(loaded, on_ready, read_config=read_again, notifier=notifier))
 
 
 def _warn_of_missing(config: Config) -> None:
     for root in config.library.roots:
-        if not root.is_dir():
+        if not _is_folder(root):
             err.print(f"[yellow]{escape(str(root))} is not there (yet): it counts as offline until it is.")
+
+
+def _is_folder(root: Path) -> bool:
+    """Tell whether a folder is there, and answers: one that hangs must not hold up the start."""
+    found: list[bool] = []
+    # Nobody can end a thread that waits for a disk; this one ends with the process.
+    look = threading.Thread(target=lambda: found.append(root.is_dir()), daemon=True)
+    look.start()
+    look.join(_LOOK_S)
+    return any(found)
 
 
 def show_config(
@@ -98,10 +114,10 @@ def doctor(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find out what is wrong: folders, permissions, versions, the daemon; and read one playlist as a trial.
+    """Find out what is wrong: folders, permissions, disks, limits, versions, database, daemon, media servers.
 
-    Nothing is changed, and nobody outside is asked unless a playlist is given or configured. Exit code 1 if
-    something is not well.
+    Nothing is changed, and nobody outside is asked unless a playlist is given or configured: that is read
+    as a trial. Exit code 1 if something is to be mended.
 
     Example: spectra doctor
     """

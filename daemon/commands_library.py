@@ -28,7 +28,7 @@ def add(
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Fingerprint files or folders now, inside a watched folder or elsewhere.
+    """Fingerprint files or folders now, inside a watched folder or elsewhere; those too that failed before.
 
     Exit code 1 if there is no audio file, or one could not be read or fingerprinted.
 
@@ -39,7 +39,7 @@ def add(
     absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100 - keeps a link's own name
 
     async def work(client: Client) -> int:
-        looked = await client.post("/add", {"paths": absolute})
+        looked = await client.post("/add", {"paths": absolute, "retry": True})
 
         async def ask() -> Amount:
             libraries = (await client.get("/status"))["libraries"]

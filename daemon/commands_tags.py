@@ -64,7 +64,8 @@ def undo(
 def review(
     *,
     action: Annotated[
-        str | None, typer.Argument(help="list, accept, reject, doubtful or undo.", show_default="list")
+        str | None,
+        typer.Argument(help="list, accept, reject, reconsider, doubtful or undo.", show_default="list"),
     ] = None,
     files: Annotated[
         list[int] | None, typer.Argument(help="Numbers of files, as listed.", show_default=False)
@@ -83,7 +84,8 @@ def review(
 ) -> None:
     """Show what waits for you, accept it (the tags are written) or reject it (never proposed again).
 
-    Exit code 1 if nothing waits, or something could not be done.
+    `reconsider` takes back all that was rejected for a file. Exit code 1 if nothing waits, or something could
+    not be done.
 
     Example: spectra review accept --all --above 0.95
     """

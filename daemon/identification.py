@@ -72,7 +72,7 @@ def set_up_identification(
     late = LateIdentification(
         store, recordings, index, workers, looks=looks, settings=settings, request=request
     )
-    review = ReviewService(store, journal, tagging, writer, options=options, request=request)
+    review = ReviewService(store, journal, tagging, writer, options=options, looks=looks, request=request)
     jobs.register(IDENTIFY, identify.identify, store.files_to_identify)
     jobs.register(OFFER, late.offer, store.references_to_offer)
     return Identification(identify, review, store)

@@ -100,7 +100,11 @@ class Jobs:
                 await end_tasks(worker)
 
     async def defer_ingest(self) -> int:
-        """Defer a job for every file that waits for a fingerprint and has none queued; return how many."""
+        """Defer a job for every file that waits for a fingerprint and has none queued; return how many.
+
+        Failed files whose pause is over wait again.
+        """
+        await self._store.retry_due_files()
         deferred = 0
         last_id = 0  # onwards only: a job may end without result (a root that went away) before we do
         async with self._deferring:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from psycopg.errors import ForeignKeyViolation
 
+from daemon.answering import HANGS, Answering
 from daemon.config_options import Tagging
 from daemon.library import LibraryService, shown
 from daemon.lookup_answer import answer, task_of
@@ -32,6 +33,8 @@ LONGEST_PATH_BYTES = 4_096
 MOST_WAITING = 20_000
 """Look-ups that may wait: a whole library whose tags are missing, in some MB of rows."""
 _RETRY_AFTER_S = 60
+_ANSWER_S = 5.0
+"""Whoever asks is told to come again rather than kept waiting: for a disk that spins up, too."""
 _LONGEST_WAIT_S = 86_400.0
 """A file that others have kept open for so long is asked for anew, or not at all."""
 _BATCH = 500
@@ -67,6 +70,7 @@ class LookupService:
         self._extensions = extensions
         self._options = options
         self._most_waiting = most_waiting
+        self._answering = Answering(within_s=_ANSWER_S)
 
     async def find(self, asked: Asked) -> PlacedFile:
         """Return where a file is on this machine.
@@ -76,7 +80,13 @@ class LookupService:
         BadPath, OutsideRoots, NotMusic, NoFileThere, LibraryOffline
         """
         local = self._path_map.to_local(_checked(asked.path), asked.source)
-        return await asyncio.to_thread(find_file, asked.path, local, self._roots, extensions=self._extensions)
+        # Each root is looked at to find the one that holds a path: one that hangs must not be.
+        answers = await asyncio.gather(*(self._answering.answers(root) for root in self._roots))
+        roots = dict(zip(self._roots, answers, strict=True))
+        if any(is_at_or_below(local, root) for root, is_up in roots.items() if not is_up):
+            raise LibraryOffline(HANGS, OFFLINE_RETRY_S)
+        up = [root for root, is_up in roots.items() if is_up]
+        return await asyncio.to_thread(find_file, asked.path, local, up, extensions=self._extensions)
 
     async def submit(self, asked: Asked) -> Waiting:
         """Take a look-up; a file that has not been noticed yet is fingerprinted now.

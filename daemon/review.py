@@ -13,6 +13,7 @@ from daemon.config_options import Tagging
 from daemon.identify import Request
 from daemon.journal import Journal
 from daemon.library import shown
+from daemon.looks import Looks
 from daemon.name_writer import BY_A_PERSON, NameWriter
 from daemon.review_errors import NoSuchCandidate, NoSuchFile, NothingProposed, NotWritten
 from daemon.review_rows import Doubt, ListedFile, Proposal, UnknownFile
@@ -52,6 +53,7 @@ class ReviewService:
         writer: NameWriter,
         *,
         options: Tagging,
+        looks: Looks,
         request: Request,
     ) -> None:
         self._store = store
@@ -59,6 +61,7 @@ class ReviewService:
         self._tagging = tagging
         self._writer = writer
         self._options = options
+        self._looks = looks
         self._request = request
 
     async def files(
@@ -135,6 +138,27 @@ class ReviewService:
             file_ids = await self._store.reject(file.recording_id, rejected)
         await self._request(file_ids, [])
         return sorted({recording for each in rejected for recording in each["recordings"]})
+
+    async def rejected(self, file: ListedFile) -> list[tuple[str, str]]:
+        """Return the titles and artists that a file's sound has not, as somebody said."""
+        return [] if file.recording_id is None else await self._store.rejected_names(file.recording_id)
+
+    async def reconsider(self, file_id: int) -> list[tuple[str, str]]:
+        """Take back all that was said against names of a file's sound, which is held against all once more.
+
+        Returns
+        -------
+        The titles and artists that may be proposed again. Raises NoSuchFile.
+        """
+        file = await self.file(file_id)
+        if file.recording_id is None:
+            return []
+        async with self._writer.turn(file.recording_id):
+            rejected = await self.rejected(file)
+            async with self._store.forgetting_rejections(file.recording_id) as file_ids:
+                self._looks.miss([file.recording_id])
+        await self._request(file_ids, [])
+        return rejected
 
     async def name(self, file_id: int, fields: TagFields) -> Named:
         """Write what a person says, and take it for right: the file names others from then on.

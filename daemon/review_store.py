@@ -1,6 +1,7 @@
 """Rows of identification and review: the only place that knows the columns of proposals and rejections."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
 
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
@@ -188,6 +189,18 @@ class ReviewStore:
             file_ids = _ids(await fetch(cursor, queries["identify_again"], again))
             await cursor.execute(queries["drop_rejected_proposals"], {"recording_id": file_recording_id})
             return file_ids
+
+    @asynccontextmanager
+    async def forgetting_rejections(self, recording_id: int) -> AsyncIterator[list[int]]:
+        """Forget what a sound is not, and yield its files, which are looked at anew.
+
+        Until the context ends, no look can note what it found.
+        """
+        queries = self._database.queries
+        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+            await cursor.execute(queries["forget_rejections"], {"recording_id": recording_id})
+            again = {"recording_ids": [recording_id]}
+            yield _ids(await fetch(cursor, queries["identify_again"], again))
 
     async def confirm_name(self, file: ListedFile) -> None:
         """Note that a person says that what this file is called is right, so that it may name others."""

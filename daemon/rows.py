@@ -1,6 +1,7 @@
 """What the database's rows mean, as values."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from daemon.filetags import FileTags
 
@@ -36,11 +37,23 @@ class PendingFile:
     size_bytes: int
     mtime_ns: int
     attempts: int
+    """How often it failed since it changed."""
 
     @property
     def name(self) -> str:
         """Return the file's name as text, whatever its bytes."""
         return self.path.rpartition(b"/")[2].decode(errors="replace")
+
+
+@dataclass(frozen=True, slots=True)
+class FailedFile:
+    """A file that can't be fingerprinted."""
+
+    place: bytes
+    """Its absolute path."""
+    error: str
+    retry_at: datetime | None
+    """None: when it changes."""
 
 
 @dataclass(frozen=True, slots=True)

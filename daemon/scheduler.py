@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,10 +13,9 @@ from apscheduler.triggers.base import BaseTrigger
 
 from daemon.identification import IDENTIFY
 from daemon.jobs import Jobs
-from daemon.library import LibraryService
 from daemon.lookup import LookupService
 from daemon.playlists import FETCH, SYNC
-from daemon.scan import ScanCancelled
+from daemon.scan_now import ScanNow
 from daemon.store import Store
 from daemon.tagging import TaggingService
 from daemon.tasks import end_tasks
@@ -33,7 +31,7 @@ _RECOVER_EVERY_S = 60
 @asynccontextmanager
 async def run_schedule(
     *,
-    library: LibraryService,
+    scans: ScanNow,
     watcher: Watcher | None,
     store: Store,
     jobs: Jobs,
@@ -56,15 +54,13 @@ async def run_schedule(
                 task.add_done_callback(running.discard)
             try:
                 await work()
-            except ScanCancelled:
-                log.debug("%s was given up: stopping", name)
             except Exception:
                 log.exception("%s failed; it is tried again in %.0f s", name, every_s)
 
         scheduler.add_job(logged, _Every(every_s), id=name)
 
     if watcher is not None:
-        reconciler = _Reconciler(library, watcher)
+        reconciler = _Reconciler(scans, watcher)
         add(_LOOK_FOR_DUE_S, reconciler.reconcile_due, "reconcile")
     add(_EXPIRE_EVERY_S, lambda: store.expire_tasks(task_lifetime_s), "expire tasks")
     add(_EXPIRE_EVERY_S, lambda: lookups.expire(task_lifetime_s), "expire look-ups")
@@ -111,8 +107,8 @@ async def _follow_clock(scheduler: AsyncIOScheduler) -> None:
 class _Reconciler:
     """Looks through each root as often as its file system needs: events don't tell everything."""
 
-    def __init__(self, library: LibraryService, watcher: Watcher) -> None:
-        self._library = library
+    def __init__(self, scans: ScanNow, watcher: Watcher) -> None:
+        self._scans = scans
         self._watcher = watcher
         self._last_s: dict[Path, float] = {}
 
@@ -120,11 +116,6 @@ class _Reconciler:
         for status in self._watcher.status():
             root = status.root
             last_s = self._last_s.setdefault(root, time.monotonic())  # the watcher looks once at its start
-            if time.monotonic() - last_s < self._watcher.reconcile_every_s(root):
-                continue
-            self._last_s[root] = time.monotonic()
-            await self._watcher.recheck(root)
-            owner = self._library.owner_of(root)
-            if owner is not None and owner.root == os.fsencode(root):
-                looked = await self._library.reconcile(owner, leave_restless=True)
-                self._watcher.touch(root, looked.again)
+            if time.monotonic() - last_s >= self._watcher.reconcile_every_s(root):
+                self._last_s[root] = time.monotonic()
+                self._scans.begin(root)

@@ -73,6 +73,7 @@ ROUTES: Mapping[Scope, frozenset[tuple[str, str]]] = {
             ("POST", "/files/{file_id}/accept"),
             ("POST", "/files/{file_id}/name"),
             ("POST", "/files/{file_id}/reject"),
+            ("POST", "/files/{file_id}/reconsider"),
             ("POST", "/playlists"),
             ("DELETE", "/playlists/{playlist_id}"),
             ("POST", "/playlists/{playlist_id}/sync"),

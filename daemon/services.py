@@ -161,11 +161,11 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
         watcher = await stack.enter_async_context(watching(config, library)) if watch else None
         media = MediaService(database, worker_limits(config))
         stack.push_async_callback(media.stop)
-        scans = ScanNow(library, watcher)
+        scans = ScanNow(library, watcher, store)
         stack.push_async_callback(scans.stop)
         await stack.enter_async_context(
             run_schedule(
-                library=library,
+                scans=scans,
                 watcher=watcher,
                 store=store,
                 jobs=jobs,

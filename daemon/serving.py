@@ -12,6 +12,7 @@ import psycopg
 from aiohttp import web
 
 from daemon.app import listening, make_app
+from daemon.blocking_threads import BlockingThreads
 from daemon.config import Config
 from daemon.config_changes import changed_options
 from daemon.errors import DaemonError
@@ -46,6 +47,7 @@ async def serve(
     ------
     DaemonError : it could not start, or can't go on
     """
+    asyncio.get_running_loop().set_default_executor(BlockingThreads())
     wishes = _Wishes()
     notifier = notifier or Notifier(None)
     with _signals(wishes):

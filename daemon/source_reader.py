@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from daemon.answering import Answering
 from daemon.identify_jobs import read_tags_of
 from daemon.review_rows import FileSource, TrackSource
 from daemon.review_store import ReviewStore
@@ -26,6 +27,7 @@ class SourceReader:
     def __init__(self, store: ReviewStore, workers: WorkerPool) -> None:
         self._store = store
         self._workers = workers
+        self._answering = Answering()
 
     async def sources(self, recording_ids: Sequence[int], *, for_file: int) -> list[Source]:
         """Return who names these recordings, except the file itself; best first, then in their order.
@@ -37,7 +39,10 @@ class SourceReader:
         rows = await self._store.file_sources(recording_ids, without_file=for_file, most=_MOST_PER_RECORDING)
         place = {recording_id: number for number, recording_id in enumerate(recording_ids)}
         rows.sort(key=lambda row: (place[row.recording_id], not row.is_present, row.file_id))
-        files = {row.file_id: _file_of(row) for row in rows if row.is_present}
+        # Of folders that don't answer what the database knows must do, as of those that are away.
+        roots = {row.root for row in rows if row.is_present}
+        up = {root for root in roots if await self._answering.answers(root)}
+        files = {row.file_id: _file_of(row) for row in rows if row.is_present and row.root in up}
         read = await self._read(dict(islice(files.items(), _MOST_READ)), covers=False)
         named = [_from_file(row, files.get(row.file_id), read.get(row.file_id)) for row in rows]
         found = [each for each in named if each is not None]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from daemon.errors import StateInUse
 
-_LOCK_NAME = "lock"
+LOCK_NAME = "lock"
 _SOCKET_NAME = "spectra.sock"
 _LONGEST_SOCKET_PATH = 107
 """Bytes of sun_path, less the closing NUL."""
@@ -34,7 +34,7 @@ def hold_state_folder(folder: Path) -> Iterator[None]:
     StateInUse : another process has it
     OSError : it can't be written
     """
-    descriptor = os.open(folder / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -48,7 +48,7 @@ def hold_state_folder(folder: Path) -> Iterator[None]:
 def lock_owner(folder: Path) -> int | None:
     """Return the user (number) whose Spectra first had the folder; None if none ever had. Raises OSError."""
     try:
-        return (folder / _LOCK_NAME).stat().st_uid
+        return (folder / LOCK_NAME).stat().st_uid
     except FileNotFoundError:
         return None
 

@@ -6,7 +6,7 @@ import os
 from importlib.metadata import version
 
 from daemon.library import shown
-from daemon.rows import FileCounts
+from daemon.rows import FailedFile, FileCounts
 from daemon.services import Services
 
 _MOST_FAILED_SHOWN = 20
@@ -47,11 +47,14 @@ async def describe_status(services: Services) -> dict[str, object]:
         },
         "matches": {"pending": services.matches.pending},
         "playlists": {"pause": None if pause is None else pause.as_json()},
-        "failed": [
-            {"path": shown(path), "error": error}
-            for path, error in await store.failed_files(_MOST_FAILED_SHOWN)
-        ],
+        "failed": [described_failure(each) for each in await store.failed_files(_MOST_FAILED_SHOWN)],
     }
+
+
+def described_failure(file: FailedFile) -> dict[str, object]:
+    """Return a file that can't be fingerprinted, why, and when it is tried again, as JSON values."""
+    retry_at = None if file.retry_at is None else file.retry_at.isoformat()
+    return {"path": shown(file.place), "error": file.error, "retry_at": retry_at}
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from uuid import UUID
 
 from psycopg import AsyncCursor
@@ -11,7 +12,16 @@ from psycopg.types.json import Jsonb
 
 from daemon.changes import Changes, KnownFile
 from daemon.db import Connection, Database
-from daemon.rows import Description, FileCounts, IngestedFile, Library, PendingFile, RecordingCounts, Task
+from daemon.rows import (
+    Description,
+    FailedFile,
+    FileCounts,
+    IngestedFile,
+    Library,
+    PendingFile,
+    RecordingCounts,
+    Task,
+)
 from daemon.scan import FoundFile
 from daemon.unknown import naming
 
@@ -105,9 +115,9 @@ class Store:
         """Forget jobs that nobody does any more: what they were for is pending, and is deferred again."""
         await self._run("release_jobs", {"queueing_locks": list(queueing_locks)})
 
-    async def begin_attempt(self, file_id: int) -> PendingFile | None:
-        """Count one more attempt; None if the file needs no fingerprint (any more)."""
-        rows = await self._all("begin_attempt", {"file_id": file_id})
+    async def pending_file(self, file_id: int) -> PendingFile | None:
+        """Return a file whose turn it is; None if it needs no fingerprint (any more)."""
+        rows = await self._all("pending_file", {"file_id": file_id})
         return PendingFile(file_id, bytes(rows[0][0]), bytes(rows[0][1]), *rows[0][2:]) if rows else None
 
     async def save_ingested(self, file: PendingFile, ingested: IngestedFile) -> tuple[int, int | None] | None:
@@ -157,26 +167,38 @@ class Store:
         # left behind by a crash in between goes at the next start.
         return recording_id, await self._drop_or_refresh(former)
 
-    async def file_failed(self, file: PendingFile, error: str) -> None:
-        """Note why a file can't be fingerprinted, if it is still the same file."""
-        await self._run(
-            "file_failed",
-            {
-                "file_id": file.file_id,
-                "size_bytes": file.size_bytes,
-                "mtime_ns": file.mtime_ns,
-                "error": _text(error),
-            },
-        )
+    async def attempt_failed(self, file: PendingFile) -> None:
+        """Count an attempt at a file that stays pending, if it is still the same file."""
+        await self._run("attempt_failed", _same(file))
+
+    async def file_failed(self, file: PendingFile, error: str, *, pause: timedelta | None = None) -> None:
+        """Note why a file can't be fingerprinted, if it is still the same file.
+
+        Parameters
+        ----------
+        pause : after which it is tried again; None: it is not until it changes
+        """
+        await self._run("file_failed", _same(file) | {"error": _text(error), "pause": pause})
+
+    async def retry_at_once(self, places: Iterable[bytes]) -> None:
+        """Shorten the pause of the failed files at or below these absolute paths; see `retry_due_files`."""
+        await self._run("retry_at_once", {"places": list(places)})
+
+    async def retry_due_files(self) -> None:
+        """Have the failed files wait for a fingerprint whose pause is over."""
+        await self._run("retry_due_files", {})
 
     async def file_counts(self) -> dict[int, FileCounts]:
         """Return the counts of every library that has files."""
         return {row[0]: FileCounts(*row[1:]) for row in await self._all("file_counts", {})}
 
-    async def failed_files(self, limit: int) -> list[tuple[bytes, str]]:
-        """Return absolute paths and reasons, latest first."""
+    async def failed_files(self, limit: int) -> list[FailedFile]:
+        """Return the files that can't be fingerprinted, latest first."""
         rows = await self._all("failed_files", {"limit": limit})
-        return [(bytes(root) + b"/" + bytes(path), error) for root, path, error in rows]
+        return [
+            FailedFile(bytes(root) + b"/" + bytes(path), error, retry_at)
+            for root, path, error, retry_at in rows
+        ]
 
     async def drop_unused_recordings(self) -> None:
         """Forget recordings that no file has, present or missing, and that came from no playlist."""
@@ -284,6 +306,10 @@ async def _fetch(cursor: AsyncCursor[TupleRow], query: str, parameters: Paramete
 def _text(message: str) -> str:
     """Return what PostgreSQL's text can hold: a message may quote a file's bytes, NUL and all."""
     return message.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
+
+def _same(file: PendingFile) -> dict[str, object]:
+    return {"file_id": file.file_id, "size_bytes": file.size_bytes, "mtime_ns": file.mtime_ns}
 
 
 def _found(file: FoundFile) -> dict[str, object]:

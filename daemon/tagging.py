@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from daemon.answering import Answering, FolderHangs
 from daemon.change_errors import FileBusy, FileNotReady
 from daemon.change_rows import Cause, Change, FileToTag, Json, written
 from daemon.change_settling import Settler
@@ -50,15 +51,22 @@ class TaggingService:
     """Writes tags and takes them back: prepared, journaled, put in place, noted."""
 
     def __init__(
-        self, journal: Journal, workers: WorkerPool, own_writes: OwnWrites, *, quiet_s: float
+        self,
+        journal: Journal,
+        workers: WorkerPool,
+        own_writes: OwnWrites,
+        *,
+        quiet_s: float,
+        answering: Answering | None = None,
     ) -> None:
+        self._answering = answering or Answering()
         self.counters = TagCounters()
         self._journal = journal
         self._workers = workers
         self._quiet_s = quiet_s
         self._writer = ChangeWriter(own_writes)
         self._settler = Settler(journal, self._writer)
-        self._undoer = Undoer(journal, self._writer, workers)
+        self._undoer = Undoer(journal, self._writer, workers, self._answering)
 
     async def stop(self) -> None:
         """See through what is being written."""
@@ -107,7 +115,7 @@ class TaggingService:
             done = await self._apply(
                 file_id, fields, cause=cause, recording_id=recording_id, evidence=evidence, mode=mode
             )
-        except (TagError, OSError, WorkerDied, MemoryError) as error:
+        except (TagError, FolderHangs, OSError, WorkerDied, MemoryError) as error:
             self.counters.wrote("refused")
             return refusal(error)
         self.counters.wrote("written" if isinstance(done, Change) else "unchanged")
@@ -126,7 +134,7 @@ class TaggingService:
         """
         try:
             undone = await self._undoer.undo(change_id, force=force)
-        except (TagError, OSError, WorkerDied, MemoryError) as error:
+        except (TagError, FolderHangs, OSError, WorkerDied, MemoryError) as error:
             self.counters.undid("refused")
             return refusal(error)
         self.counters.undid("undone")
@@ -148,10 +156,13 @@ class TaggingService:
         path = file.place
         _check_ready(file, path)
         with self._writer.turn(file_id, name_of(path)):
-            prepared = await self._writer.copied(
-                path,
-                lambda name: self._workers.run(write_tagged_copy, path, fields, mode, self._quiet_s, name),
-            )
+            async with self._answering.needed(file.root):
+                prepared = await self._writer.copied(
+                    path,
+                    lambda name: self._workers.run(
+                        write_tagged_copy, path, fields, mode, self._quiet_s, name
+                    ),
+                )
             if prepared is None:
                 return Unchanged()
             if not _is_known(file, prepared):
@@ -207,7 +218,7 @@ def refusal(error: Exception) -> Refused:
             reason = f"{error.filename or 'the disk'}: {error.strerror or error}"
             return Refused(reason, retry_after_s=_TROUBLE_RETRY_S)
         case _:
-            may_pass = isinstance(error, NoSpace | WorkerDied)
+            may_pass = isinstance(error, NoSpace | WorkerDied | FolderHangs)
             return Refused(str(error), retry_after_s=_TROUBLE_RETRY_S if may_pass else None)
 
 

@@ -60,7 +60,7 @@ class ServerCertificate:
     def _load(self) -> ssl.SSLContext:
         certificate, key = self._files
         context = load_context(certificate, key)
-        end_s = _end_s(context, certificate)
+        end_s = ends_at_s(context, certificate)
         if end_s is not None and end_s <= self._clock():
             ended = datetime.fromtimestamp(end_s, UTC).date()
             log.warning("the certificate %s ended on %s: browsers refuse it; renew it", certificate, ended)
@@ -129,7 +129,7 @@ def _no_password() -> str:
     raise _EncryptedKeyError
 
 
-def _end_s(context: ssl.SSLContext, certificate: Path) -> float | None:
+def ends_at_s(context: ssl.SSLContext, certificate: Path) -> float | None:
     """Return when the certificate ends, in seconds since 1970; None when it can't be told.
 
     The ssl module decodes only what a peer showed and was verified: so a client in memory, which trusts just

@@ -9,10 +9,12 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from daemon.answering import HANGS, Answering, FolderHangs, in_own_thread
 from daemon.file_names import AUDIO_EXTENSIONS, is_audio_name, is_ignored
 from daemon.inotify_watch import InotifyWatch, why_not_watched
 from daemon.mounts import file_system_of, is_network_file_system
@@ -67,8 +69,10 @@ class _Options:
     limit: int
     retry_s: float
     clock: Callable[[], float]
+    answering: Answering
 
 
+_ASK_EVERY_S = 30.0
 NOT_LOOKED_AT = "not looked at yet"
 """Why a root is offline in the daemon's first moments."""
 
@@ -80,6 +84,7 @@ class _Root:
         self.root = root
         self.state: State = "offline"
         self.reason: str | None = NOT_LOOKED_AT
+        self.hangs = False
         self.queue = SettleQueue(quiet_s=options.quiet_s, limit=options.limit, clock=options.clock)
         self._options = options
         self._wake = asyncio.Event()
@@ -109,10 +114,31 @@ class _Root:
         self._doubt_due_s = min(self._doubt_due_s, self._options.clock() + self._options.quiet_s)
         self._wake.set()
 
+    async def keep_asking(self) -> None:
+        """Notice when the root hangs. One that is simply watched is let sleep: the kernel would answer."""
+        while True:
+            if self.state != "watching":
+                with suppress(FolderHangs):
+                    await self.ask()
+            await asyncio.sleep(_ASK_EVERY_S)
+
+    async def ask(self) -> None:
+        """Raise FolderHangs if the root does not answer."""
+        try:
+            await self._options.answering.look(os.fsencode(self.root))
+        except FolderHangs as error:
+            if not self.hangs:
+                log.warning("%s", error)
+            self.hangs = True
+            raise
+        if self.hangs:
+            log.info("%s: answers again", self.root)
+        self.hangs = False
+
     async def recheck(self, *, again: bool = False) -> None:
         """Watch the root if it can be watched; `again`: anew, even if it seems to be watched."""
         async with self._lock:
-            look = await asyncio.to_thread(_look, self.root)
+            look = await in_own_thread(_look, self.root)
             is_remote = is_network_file_system(look.file_system)
             wanted = (look.root.identity, look.real_path, is_remote)
             if self._watch and (again or wanted != self._watched or not self._watch.is_alive()):
@@ -210,17 +236,29 @@ class Watcher:
         pending_limit: int = 10_000,
         extensions: AbstractSet[str] = AUDIO_EXTENSIONS,
         clock: Callable[[], float] = time.monotonic,
+        answering: Answering | None = None,
     ) -> None:
         self._reconcile_s = reconcile_s
         self._polling_reconcile_s = polling_reconcile_s
-        options = _Options(on_settled, on_reconcile, extensions, quiet_s, pending_limit, retry_s, clock)
+        options = _Options(
+            on_settled,
+            on_reconcile,
+            extensions,
+            quiet_s,
+            pending_limit,
+            retry_s,
+            clock,
+            answering or Answering(),
+        )
         self._roots = {root: _Root(root, options) for root in roots}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin in the background: a hanging disk must not hold up the service."""
         self._tasks = [
-            asyncio.create_task(root.run(), name=f"watch {root.root}") for root in self._roots.values()
+            asyncio.create_task(work, name=f"watch {root.root}")
+            for root in self._roots.values()
+            for work in (root.run(), root.keep_asking())
         ]
 
     async def stop(self) -> None:
@@ -230,7 +268,11 @@ class Watcher:
         await asyncio.gather(*(root.unwatch() for root in self._roots.values()))
 
     async def recheck(self, root: Path) -> RootStatus:
-        """Find out whether a root is there, and watch it if it can be watched; call it before a reconcile."""
+        """Find out whether a root is there, and watch it if it can be watched; call it before a reconcile.
+
+        Raises FolderHangs : it does not answer; a look through it would not end.
+        """
+        await self._roots[root].ask()
         await self._roots[root].recheck()
         return self._status(self._roots[root])
 
@@ -248,4 +290,5 @@ class Watcher:
 
     @staticmethod
     def _status(root: _Root) -> RootStatus:
-        return RootStatus(root.root, root.state, root.reason, len(root.queue))
+        state, reason = ("offline", HANGS) if root.hangs else (root.state, root.reason)
+        return RootStatus(root.root, state, reason, len(root.queue))

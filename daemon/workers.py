@@ -29,6 +29,8 @@ _WALL_FACTOR = 4
 """A job may take so many times its CPU limit by the clock (a slow disk) before its process is killed."""
 _PRELOADED = ["daemon.worker_jobs"]
 """Imported once, before the processes fork: 0.2 s a process instead of 0.85."""
+_GONE_S = 5.0
+"""A killed process that is there for longer waits for a disk that hangs: even SIGKILL waits with it."""
 _START_S = 60.0
 """A process that does not answer by then won't: 0.2 s is usual, a few seconds on a busy machine."""
 
@@ -180,9 +182,20 @@ class _Slot:
         if executor is None:
             return
         processes = list((getattr(executor, "_processes", None) or {}).values())
+        # What `shutdown` forgets, and would wait for without a limit.
+        manager = getattr(executor, "_executor_manager_thread", None)
+        answers = getattr(executor, "_result_queue", None)
         for process in processes:
             process.kill()
-        executor.shutdown(wait=True, cancel_futures=True)
+        executor.shutdown(wait=False, cancel_futures=True)
+        if manager is not None:
+            manager.join(_GONE_S)
+            if manager.is_alive():
+                pids = ", ".join(str(process.pid) for process in processes)
+                log.warning("process %s does not die: a disk it reads hangs; another takes its place", pids)
+                return
+        if answers is not None:
+            answers.close()
 
 
 def _new_executor(limits: WorkerLimits) -> ProcessPoolExecutor:

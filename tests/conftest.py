@@ -90,6 +90,7 @@ def config(tmp_path: Path, music: Path, conninfo: str) -> Config:
             "workers.ingest": 1,
             "workers.match": 1,
             "server.port": 0,
+            "youtube.pause_s": 0.0,
             "rate_limits.match": "10000/minute",
             "rate_limits.task_status": "100000/minute",
             "rate_limits.default": "100000/minute",

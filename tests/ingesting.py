@@ -56,7 +56,7 @@ async def recordings_by_name(services: Services) -> dict[str, object]:
 async def failures(services: Services) -> dict[str, str]:
     """Return why files failed, by name."""
     failed = await services.store.failed_files(100)
-    return {path.rpartition(b"/")[2].decode(errors="replace"): error for path, error in failed}
+    return {each.place.rpartition(b"/")[2].decode(errors="replace"): each.error for each in failed}
 
 
 def clip_of(sound: Sound, start_s: float, duration_s: float) -> bytes:

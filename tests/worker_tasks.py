@@ -78,6 +78,14 @@ def wait_at_first(path: Path, settings: Settings) -> Fingerprinted:
     return fingerprint_file(path, settings)
 
 
+def fail_while_away(path: Path, settings: Settings) -> Fingerprinted:
+    """Fingerprint; while there is a file `.away` beside it that holds an error's number, raise that."""
+    with contextlib.suppress(FileNotFoundError):
+        number = int(path.with_name(".away").read_text())
+        raise OSError(number, os.strerror(number))
+    return fingerprint_file(path, settings)
+
+
 def run_out_of_memory(path: Path, settings: Settings) -> NoReturn:
     """Fail as a decoder does that asks for too much."""
     raise MemoryError

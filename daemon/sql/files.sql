@@ -64,12 +64,9 @@ WHERE status = 'pending' AND missing_since IS NULL AND file_id > %(after)s
 ORDER BY file_id
 LIMIT %(limit)s
 
--- name: begin_attempt
-UPDATE files SET attempts = least(attempts + 1, 1000)
-FROM libraries
+-- name: pending_file
+SELECT root, path, size_bytes, mtime_ns, attempts FROM files JOIN libraries USING (library_id)
 WHERE file_id = %(file_id)s AND status = 'pending' AND missing_since IS NULL
-  AND libraries.library_id = files.library_id
-RETURNING libraries.root, path, size_bytes, mtime_ns, attempts
 
 -- name: file_indexed
 UPDATE files AS new
@@ -81,9 +78,30 @@ WHERE new.file_id = %(file_id)s AND old.file_id = new.file_id
   AND new.size_bytes = %(size_bytes)s AND new.mtime_ns = %(mtime_ns)s
 RETURNING old.recording_id
 
--- name: file_failed
-UPDATE files SET status = 'failed', error = %(error)s
+-- name: attempt_failed
+UPDATE files SET attempts = least(attempts + 1, 1000)
 WHERE file_id = %(file_id)s AND size_bytes = %(size_bytes)s AND mtime_ns = %(mtime_ns)s
+
+-- name: file_failed
+UPDATE files
+SET status = 'failed', error = %(error)s, attempts = least(attempts + 1, 1000),
+    retry_at = now() + %(pause)s::interval
+WHERE file_id = %(file_id)s AND size_bytes = %(size_bytes)s AND mtime_ns = %(mtime_ns)s
+
+-- name: retry_at_once
+UPDATE files SET retry_at = now()
+FROM libraries
+WHERE libraries.library_id = files.library_id AND status = 'failed' AND retry_at IS NOT NULL
+  AND EXISTS (
+      SELECT FROM unnest(%(places)s::bytea[]) AS place,
+                  LATERAL (SELECT rtrim(root, '/') || '/' || path AS here, rtrim(place, '/') AS there)
+      WHERE here = there OR substring(here FOR length(there) + 1) = there || '/')
+
+-- name: retry_due_files
+-- No pause is longer than a day: one that is was noted by a clock that was ahead.
+UPDATE files SET status = 'pending', error = NULL
+WHERE status = 'failed' AND missing_since IS NULL
+  AND (retry_at <= now() OR retry_at > now() + interval '2 days')
 
 -- name: file_counts
 SELECT library_id,
@@ -95,6 +113,6 @@ SELECT library_id,
 FROM files GROUP BY library_id
 
 -- name: failed_files
-SELECT libraries.root, path, error FROM files JOIN libraries USING (library_id)
+SELECT root, path, error, retry_at FROM files JOIN libraries USING (library_id)
 WHERE status = 'failed' AND missing_since IS NULL
 ORDER BY file_id DESC LIMIT %(limit)s

@@ -184,6 +184,9 @@ INSERT INTO rejections (file_recording_id, recording_id, title, artist)
 SELECT %(file_recording_id)s, recordings.recording_id, %(title)s, %(artist)s
 FROM unnest(%(recording_ids)s::bigint[]) AS given (recording_id) LEFT JOIN recordings USING (recording_id)
 
+-- name: forget_rejections
+DELETE FROM rejections WHERE file_recording_id = %(recording_id)s
+
 -- name: drop_rejected_proposals
 DELETE FROM proposals USING files
 WHERE proposals.file_id = files.file_id AND files.recording_id = %(recording_id)s

@@ -14,27 +14,28 @@ SET is_reference = best.rank IS NOT NULL, title = best.title, artist = best.arti
                       THEN offered_at END
 FROM (SELECT 1) AS always
 LEFT JOIN LATERAL (
-    (SELECT 0 AS rank, file_id, tags ->> 'title' AS title, tags ->> 'artist' AS artist,
-           CASE WHEN NOT EXISTS (  -- it was filled by us
-               SELECT FROM changes
-               WHERE confirmed_at IS NULL AND cause <> 'restored'
-                 AND (after_sha256 = files.content_hash
-                      OR changes.file_id = files.file_id AND changes.status IN ('prepared', 'done', 'undoing'))
-                 AND after_tags ->> 'album' = files.tags ->> 'album'
-                 AND before_tags ->> 'album' IS DISTINCT FROM after_tags ->> 'album')
-           THEN tags ->> 'album' END AS album
-    FROM files
-    WHERE recording_id = %(recording_id)s AND (tags ->> 'trusted')::boolean
-      AND NOT EXISTS (  -- its name is our own guess, or that of the file it is a copy of; what is filled has its own
-          SELECT FROM changes
-          WHERE confirmed_at IS NULL AND cause NOT IN ('restored', 'filled')
-            AND (after_sha256 = files.content_hash
-                 OR changes.file_id = files.file_id AND changes.status IN ('prepared', 'done', 'undoing')
-                    AND after_tags ->> 'title' = files.tags ->> 'title'
-                    AND after_tags ->> 'artist' = files.tags ->> 'artist'))
-    ORDER BY missing_since IS NOT NULL, file_id LIMIT 1)
+    (SELECT 0 AS rank, named.*
+     FROM (SELECT file_id, missing_since, tags ->> 'title' AS title, tags ->> 'artist' AS artist,
+                  CASE WHEN NOT EXISTS (  -- it was filled by us
+                      SELECT FROM changes
+                      WHERE confirmed_at IS NULL AND cause <> 'restored'
+                        AND (after_sha256 = files.content_hash
+                             OR changes.file_id = files.file_id AND changes.status IN ('prepared', 'done', 'undoing'))
+                        AND after_tags ->> 'album' = files.tags ->> 'album'
+                        AND before_tags ->> 'album' IS DISTINCT FROM after_tags ->> 'album')
+                  THEN tags ->> 'album' END AS album
+           FROM files
+           WHERE recording_id = %(recording_id)s AND (tags ->> 'trusted')::boolean
+             AND NOT EXISTS (  -- its name is our own guess, or that of the file it copies; what is filled has its own
+                 SELECT FROM changes
+                 WHERE confirmed_at IS NULL AND cause NOT IN ('restored', 'filled')
+                   AND (after_sha256 = files.content_hash
+                        OR changes.file_id = files.file_id AND changes.status IN ('prepared', 'done', 'undoing')
+                           AND after_tags ->> 'title' = files.tags ->> 'title'
+                           AND after_tags ->> 'artist' = files.tags ->> 'artist'))) AS named
+     ORDER BY missing_since IS NOT NULL, album IS NULL, file_id LIMIT 1)
     UNION ALL  -- files know better than playlists
-    (SELECT 1, track_id, title, array_to_string(artists, ', '), album FROM tracks
+    (SELECT 1, track_id, NULL, title, array_to_string(artists, ', '), album FROM tracks
      WHERE recording_id = %(recording_id)s ORDER BY kind = 'video', track_id LIMIT 1)
     ORDER BY rank LIMIT 1) AS best ON true
 WHERE recordings.recording_id = %(recording_id)s

@@ -29,7 +29,11 @@ export function useDeciding({ onDecided, onRefused, onUndone }) {
     const text = `${nameOf(file)} is ${[title, artist].filter(Boolean).join(", ")}.`;
     return say(text, { action: { label: "Undo", run: () => takeBack(change) } });
   };
-  const once = async (/** @type {any} */ file, /** @type {() => Promise<void>} */ work) => {
+  const once = async (
+    /** @type {any} */ file,
+    /** @type {() => Promise<void>} */ work,
+    onDone = onDecided,
+  ) => {
     const id = file.file_id;
     if (running.current.has(id)) return;
     running.current.add(id);
@@ -40,8 +44,15 @@ export function useDeciding({ onDecided, onRefused, onUndone }) {
     });
     running.current.delete(id);
     setBusy(new Set(running.current));
-    if (isDone) onDecided(file);
+    if (isDone) onDone(file);
     else onRefused(file);
+  };
+  const reconsider = (/** @type {any} */ file) => {
+    const work = async () => {
+      await ask(`/files/${file.file_id}/reconsider`, { method: "POST" });
+      say(`${nameOf(file)} is looked at again.`);
+    };
+    return once(file, work, onUndone);
   };
   return {
     isBusy: (/** @type {any} */ file) => busy.has(file.file_id),
@@ -53,8 +64,11 @@ export function useDeciding({ onDecided, onRefused, onUndone }) {
     reject: (/** @type {any} */ file) =>
       once(file, async () => {
         await ask(`/files/${file.file_id}/reject`, { method: "POST" });
-        say(`${nameOf(file)}: that is never proposed again.`);
+        say(`${nameOf(file)}: that is never proposed again.`, {
+          action: { label: "Take back", run: () => reconsider(file) },
+        });
       }),
+    reconsider,
     named: (/** @type {any} */ file, /** @type {any} */ answer) => {
       told(file, answer.change);
       sayDerived(say, answer.derived);

@@ -110,6 +110,15 @@ function Decide({ file, again }) {
           ${canBeNamed && html`<${Act} label="Type the name" run=${() => setNaming(true)} />`}
         </div>`
     }
+    ${
+      file.rejected.length > 0 &&
+      html`<p>
+        Rejected: ${file.rejected.map((/** @type {any} */ each) => `${each.title}, ${each.artist}`).join("; ")}.
+      </p>
+      <div class="actions">
+        <${Act} label="Consider again" isBusy=${isBusy} run=${() => decided(deciding.reconsider(file))} />
+      </div>`
+    }
   </section>`;
 }
 

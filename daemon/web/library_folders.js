@@ -1,7 +1,7 @@
 /** The music folders: what they are, how far their files are, and what could not be read. */
 
 import { reasonOf } from "./file_words.js";
-import { count, counted, split } from "./format.js";
+import { ago, count, counted, split } from "./format.js";
 import { html } from "./html.js";
 import { Nothing, Progress, Trouble } from "./parts.js";
 
@@ -67,6 +67,7 @@ function Failed({ status }) {
         (/** @type {any} */ each) => html`<li key=${each.path}>
           <strong>${split(each.path).name}</strong> <span class="hint">${split(each.path).folder}</span>
           <div class="bad">${reasonOf(each)}</div>
+          ${each.retry_at && html`<div class="hint">Tried again ${ago(each.retry_at)}</div>`}
         </li>`,
       )}
     </ul>

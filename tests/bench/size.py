@@ -116,7 +116,7 @@ async def _save(
     pending = sorted(await services.store.pending_without_job(len(batch)))
     for number, file_id, peaks in zip(range(first, first + len(batch)), pending, batch, strict=True):
         encoded = encode(peaks)
-        file = await services.store.begin_attempt(file_id)
+        file = await services.store.pending_file(file_id)
         assert file is not None
         ingested = IngestedFile(
             digest=hashlib.sha256(encoded).digest(),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from browsing import DARK, PHONE, browsing, needs_a_browser, picture, violations
-from identifying import NOTHING, ONE, TWO, at_once, is_settled, names, piece, proposals, said, settle
+from identifying import NOTHING, ONE, TWO, at_once, file_id, is_settled, names, piece, proposals, said, settle
 from playwright.async_api import Locator, Page, expect
 from synth import write_audio
 from waiting import Served, changed, served, until
@@ -118,6 +118,21 @@ async def test_what_is_rejected_is_never_proposed_again(daemon: Served, music: P
         {"mix.mp3", f"{EVIL}.mp3"},
         NOTHING,
     )
+
+
+async def test_a_rejection_is_taken_back_at_once_or_later(daemon: Served, music: Path) -> None:
+    async with reviewing(daemon) as page:
+        await row(page, "a.mp3").get_by_role("button", name="Reject").click()
+        await page.get_by_role("status").get_by_role("button", name="Take back").click()
+        await expect(row(page, "a.mp3")).to_have_count(1)
+        await row(page, "a.mp3").get_by_role("button", name="Reject").click()
+        await expect(row(page, "a.mp3")).to_have_count(0)
+        await page.goto(f"{daemon.address}/#/files/{await file_id(daemon.services, 'a.mp3')}")
+        await expect(page.get_by_text("Rejected: So What, Miles Davis.")).to_be_visible()
+        assert await violations(page) == []
+        await page.get_by_role("button", name="Consider again").click()
+        await expect(page.get_by_role("button", name="Accept")).to_be_visible()
+        await expect(page.get_by_text("Rejected:")).to_have_count(0)
 
 
 async def test_a_name_is_typed_checked_and_written(daemon: Served, music: Path) -> None:

@@ -391,7 +391,8 @@ async def test_only_the_unix_socket_may_name_paths(daemon: Served) -> None:
     for headers in ({}, daemon.bearer()):
         async with daemon.http.post("/add", json={"paths": ["/etc"]}, headers=headers) as response:
             assert (await _error(response))[0] == 403
-    for body in (None, [], {}, {"paths": "/music"}, {"paths": ["/a"] * 10_001}):
+    odd = ({"paths": [], "retry": 1}, {"paths": [], "odd": True})
+    for body in (None, [], {}, {"paths": "/music"}, {"paths": ["/a"] * 10_001}, *odd):
         await _refused(daemon, body, "paths")
     for path in ("music", "", "/a\0b", "~/music", 1):
         await _refused(daemon, {"paths": [path]}, "absolute")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from fake_youtube import Clock, FakeYouTube, address, listing, track
-from waiting import Served, changed, served, until
+from waiting import Served, served, until
 
 from daemon.config import Config
 from daemon.config_options import Playlist
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 @pytest.fixture
 async def daemon(config: Config, youtube: FakeYouTube, clock: Clock) -> AsyncIterator[Served]:
     with_list = config.model_copy(update={"playlists": (Playlist(url=address("z")),)})
-    async with served(changed(with_list, "youtube", pause_s=0.0)) as opened:
+    async with served(with_list) as opened:
         yield opened
 
 

@@ -25,6 +25,7 @@ from waiting import served
 from daemon import cli_listen
 from daemon.cli import cli
 from daemon.cli_listen import _line, listen
+from daemon.client import Matched
 from daemon.config import Config
 from daemon.hearing import Heard
 from daemon.microphone import Microphone, microphones
@@ -102,14 +103,19 @@ def room(tmp_path: Path) -> Room:
 class Asked:
     """A daemon that knows what is at least so long, and remembers what it was asked with."""
 
-    def __init__(self, known_from_s: float) -> None:
+    def __init__(self, known_from_s: float, *, doubts_before_s: float = 0.0) -> None:
         self.lengths_s: list[float] = []
         self._known_from_s = known_from_s
+        self._doubts_before_s = doubts_before_s
 
-    async def match(self, file: Path) -> list[dict[str, Any]]:
+    async def match(self, file: Path) -> Matched:
         length_s = (len(file.read_bytes()) - 44) / 2 / 8_000
         self.lengths_s.append(length_s)
-        return [{}] if length_s >= self._known_from_s else []
+        if length_s < self._known_from_s:
+            return Matched([], "unknown", "nothing like it")
+        return Matched(
+            [{}], "ambiguous" if length_s < self._doubts_before_s else "identified", "so it sounds"
+        )
 
     async def get(self, path: str) -> dict[str, Any]:
         return {"recordings": {"total": 1}}
@@ -231,6 +237,10 @@ async def test_it_goes_on_listening_only_where_five_seconds_are_not_enough(
         asked = Asked(known_from_s)
         is_known = await ask(SoundDevices(heard_s=100), asked, monkeypatch, seconds)
         assert (asked.lengths_s, is_known) == (expected_s, known_from_s <= expected_s[-1])
+    for doubts_before_s, expected_s in ((5.0, [5.0]), (7.0, [5.0, 10.0]), (99.0, [5.0, 10.0])):
+        asked = Asked(1.0, doubts_before_s=doubts_before_s)
+        assert await ask(SoundDevices(heard_s=100), asked, monkeypatch, None)
+        assert asked.lengths_s == expected_s
     assert told() == ""
 
 

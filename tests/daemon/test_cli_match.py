@@ -75,6 +75,18 @@ def test_a_long_file_is_listed_as_a_table_as_json_and_as_a_cue_sheet(library: Pa
     assert '    TITLE "So \'What\'"\n    PERFORMER "Miles Davis"\n    INDEX 01 00:3' in cue.stdout
 
 
+def test_a_clip_of_two_that_sound_alike_is_said_to_be_ambiguous(library: Path, tmp_path: Path) -> None:
+    synth.write_audio(library / "other name.ogg", PIECES[2])
+    assert spectra("add", library).exit_code == 0
+    clip = synth.write_audio(tmp_path / "clip.wav", wholes.cut(PIECES[2], 5, 8))
+    matched = spectra("match", clip)
+    assert matched.exit_code == 0
+    assert ("2 [red].flac" in matched.stdout, "other name.ogg" in matched.stdout) == (True, True)
+    assert "Ambiguous: 2 recordings explain this clip about equally well; " in matched.stdout
+    clear = spectra("match", synth.write_audio(tmp_path / "clear.wav", wholes.cut(PIECES[1], 5, 8)))
+    assert (clear.exit_code, "Ambiguous" in clear.stdout) == (0, False)
+
+
 def test_what_is_not_known_has_its_exit_code_and_no_sheet(library: Path, tmp_path: Path) -> None:
     assert spectra("add", library).exit_code == 0
     absent = synth.write_audio(tmp_path / "absent.wav", synth.silence(30))

@@ -62,6 +62,9 @@ def test_what_waits_is_listed_rejected_and_accepted(library: Path) -> None:
     assert waiting() == {}
     again = spectra("review", "accept", str(numbers["b.opus"]))
     assert (again.exit_code, "Nothing is proposed" in again.stderr) == (1, True)
+    back = spectra("review", "reconsider", str(numbers["b.opus"]))
+    assert (back.exit_code, "rejected were So What - Miles Davis" in back.stdout) == (0, True), back.output
+    assert set(waiting()) == {"b.opus"}
 
 
 def test_one_command_accepts_all_and_says_what_could_not_be_written(library: Path, tmp_path: Path) -> None:
@@ -92,7 +95,8 @@ def test_a_file_is_named_by_its_path_or_number(library: Path) -> None:
     "arguments",
     [
         ("shuffle",), ("list", "1"), ("accept",), ("accept", "1", "--all"), ("reject",),
-        ("reject", "--all"), ("doubtful", "1"), ("doubtful", "--all"), ("undo",), ("undo", "1", "--all"),
+        ("reject", "--all"), ("reconsider",), ("reconsider", "1", "--candidate", "3"),
+        ("doubtful", "1"), ("doubtful", "--all"), ("undo",), ("undo", "1", "--all"),
         ("undo", "1", "--candidate", "3"),
         ("accept", "1", "2", "--candidate", "3"), ("accept", "--all", "--above", "2"),
     ],

@@ -190,6 +190,21 @@ async def test_a_missing_album_is_filled_from_a_copy_of_the_same_name_only(
     assert await rows(services, "SELECT cause, path FROM changes") == [("filled", b"same.mp3")]
 
 
+async def test_an_album_that_arrives_later_is_filled_into_what_was_named_without_it(
+    services: Services, music: Path
+) -> None:
+    name = {each: ONE[each] for each in ("title", "artist")}
+    synth.write_audio(music / "single.flac", piece(1), tags=name)
+    await settle(services, music)
+    bare = synth.write_audio(music / "bare.mp3", piece(1))
+    await settle(services, music)
+    assert said(bare) == (*name.values(), None)
+    # The very sound that is known already: no new reference, but one that says more.
+    synth.write_audio(music / "album.flac", piece(1), tags=ONE)
+    await settle(services, music)
+    assert said(bare) == names(ONE)
+
+
 async def test_a_file_that_carries_our_tags_names_no_other(services: Services, music: Path) -> None:
     reference = synth.write_audio(music / "one.flac", piece(1), tags=ONE)
     ours = synth.write_audio(music / "ours.mp3", piece(1))

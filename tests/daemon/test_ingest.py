@@ -265,7 +265,7 @@ async def test_what_changes_meanwhile_is_not_stored_but_stays_pending(
 
 async def test_what_the_scan_saw_change_meanwhile_is_not_stored(services: Services, music: Path) -> None:
     write_audio(music / "one.wav", tune(1, 8))
-    file = await services.store.begin_attempt(await noted(services, music))
+    file = await services.store.pending_file(await noted(services, music))
     assert file is not None
     fingerprinted = await services.ingest_workers.run(fingerprint_file, music / "one.wav", Settings())
     await rows(services, "UPDATE files SET mtime_ns = mtime_ns + 1")

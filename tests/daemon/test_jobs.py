@@ -38,7 +38,7 @@ async def test_a_worker_killed_over_a_job_costs_an_attempt_only(
     [pid] = services.ingest_workers.pids()
     os.kill(pid, signal.SIGKILL)
     await look(services, music)
-    assert await rows(services, "SELECT status::text, attempts FROM files") == [("indexed", 2)]
+    assert await rows(services, "SELECT status::text, attempts FROM files") == [("indexed", 1)]
     assert len(indexed_ids(services)) == 1
 
 

@@ -122,7 +122,7 @@ async def test_a_change_that_was_written_is_done_at_the_start(
     [row] = await rows(
         services, "SELECT naming, tags ->> 'title', attempts FROM files WHERE path LIKE '%mp3'::bytea"
     )
-    assert row == ("named", "A Song", 1)
+    assert row == ("named", "A Song", 0)
     assert isinstance(await services.tagging.undo(begun.change_id), Undone)
 
 

@@ -31,6 +31,21 @@ async def daemon(config: Config) -> AsyncIterator[Served]:
         yield opened
 
 
+async def test_a_field_that_is_not_known_is_refused_even_beside_good_ones(daemon: Served) -> None:
+    for path, method in ROUTES:
+        content = OPENAPI["paths"][path][method]["requestBody"]["content"]["application/json"]
+        if "{plugin}" in path:  # what hooks hold is the servers'
+            continue
+        for example in content["examples"].values():
+            address = path.format(file_id=1, change_id=1, playlist_id=1)
+            ask = daemon.local._session if path == "/add" else daemon.http
+            url = f"http://localhost{address}" if path == "/add" else address
+            async with ask.request(method, url, json=example["value"] | {"odd": None}) as response:
+                answer = await response.json()
+            assert response.status == 400, (path, answer)
+            assert answer["error"], path
+
+
 async def test_what_is_no_json_object_is_refused(daemon: Served) -> None:
     assert len(ROUTES) >= 8
     for path, method in ROUTES:

@@ -20,7 +20,7 @@ from waiting import changed
 from daemon.backup import back_up
 from daemon.change_undoing import Undone
 from daemon.config import Config, load_config
-from daemon.db import newest_schema
+from daemon.db import migrate, newest_schema
 from daemon.restore import restore
 from daemon.services import Services, open_services
 
@@ -33,6 +33,8 @@ CHECKS = (
     "SELECT conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint"
     " WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2"
 )
+ADDED = {"audit_findings": 4, "listeners": 6, "playlists": 7}
+"""Tables with a row in the dumps, and the schema that has them first."""
 _numbers = count()
 
 
@@ -86,6 +88,10 @@ async def assert_all_works(services: Services, library: Path) -> None:
         assert hashlib.sha256(content).digest() == change.before_sha256
 
 
+def test_every_former_schema_has_its_dump() -> None:
+    assert set(range(1, newest_schema())) == set(SCHEMAS)
+
+
 async def test_an_older_database_is_migrated_and_everything_works(
     config: Config, older: str, conninfo: str, library: Path
 ) -> None:
@@ -95,12 +101,22 @@ async def test_an_older_database_is_migrated_and_everything_works(
     async with open_services(on(config, older), pytest.fail, watch=False) as services:
         await assert_all_works(services, library)
         assert await rows(services, "SELECT count(*) FROM changes") == [(int(schema > 1),)]
+        for table, since in ADDED.items():
+            counted = await rows(services, f"SELECT count(*) FROM {table}")
+            assert counted == [(int(schema >= since),)], table
         rejected = await rows(services, "SELECT title, artist FROM rejections")
         assert rejected == ([("So What", "Miles Davis")] if schema > 1 else [])
     for query in (COLUMNS, INDEXES, CHECKS):
         assert facts(older, query) == facts(conninfo, query)
 
 
+async def test_what_failed_before_its_reason_was_kept_is_tried_again(older: str) -> None:
+    await migrate(older)
+    failed = facts(older, "SELECT path, retry_at <= now() FROM files WHERE status = 'failed'")
+    assert failed == [(b"broken.ogg", True)]
+
+
+@pytest.mark.parametrize("older", [1, 4], indirect=True)  # a server of its own for each takes long
 async def test_an_older_database_is_backed_up_as_it_is_and_migrated_after_it_is_restored(
     config: Config, older: str, library: Path, open_folder: Path
 ) -> None:

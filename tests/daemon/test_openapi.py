@@ -132,6 +132,19 @@ def test_every_schema_is_one_and_every_example_fits_it(document: Json) -> None:
             _check(document, content["schema"], example["value"])
 
 
+def test_a_request_has_no_property_that_is_not_described(document: Json) -> None:
+    for where, content in _contents(document):
+        if where.endswith(" request") and "/hooks/" not in where:  # what those hold is the servers'
+            schema = _resolved(document, content["schema"])
+            open_to_any = [
+                each
+                for each in _nodes(schema)
+                if each.get("type") == "object" and each.get("additionalProperties") is not False
+            ]
+            assert schema["properties"], where
+            assert not open_to_any, where
+
+
 def test_both_ways_to_prove_oneself_are_described(document: Json) -> None:
     assert document["security"] == [{}, {"token": []}, {"session": []}]
     scheme = document["components"]["securitySchemes"]["session"]

@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import threading
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -36,18 +35,7 @@ from daemon.playlist_store import PlaylistStore
 from daemon.services import Services, open_services
 from daemon.write_rest import WriteRest
 
-
-@pytest.fixture
-def config(config: Config) -> Config:
-    return changed(config, "youtube", pause_s=0.0)
-
-
-@pytest.fixture
-async def services(
-    config: Config, youtube: FakeYouTube, clock: Clock, unblocked: None
-) -> AsyncIterator[Services]:
-    async with open_services(config, must_not_stop, watch=False) as opened:
-        yield opened
+pytestmark = pytest.mark.usefixtures("youtube", "clock")  # before the services, which take them up
 
 
 async def test_an_answer_that_cant_be_stored_is_not_asked_for_again_at_once(

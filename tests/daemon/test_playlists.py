@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -48,17 +47,7 @@ AWAY = SourceUnreachable("no route")
 ODD = SourceChanged("no player")
 
 
-@pytest.fixture
-def config(config: Config) -> Config:
-    return changed(config, "youtube", pause_s=0.0)
-
-
-@pytest.fixture
-async def services(
-    config: Config, youtube: FakeYouTube, clock: Clock, unblocked: None
-) -> AsyncIterator[Services]:
-    async with open_services(config, must_not_stop, watch=False) as opened:
-        yield opened
+pytestmark = pytest.mark.usefixtures("youtube", "clock")  # before the services, which take them up
 
 
 async def test_each_track_becomes_a_reference_and_its_audio_goes(

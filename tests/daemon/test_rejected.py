@@ -83,6 +83,26 @@ async def test_what_is_rejected_while_it_is_looked_at_is_not_proposed_by_that_lo
     assert (await services.identification.store.counts()).to_identify == 0
 
 
+async def test_a_rejection_that_is_taken_back_amid_a_look_counts_for_that_look(
+    services: Services, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = services.identification.review
+    await review.reject(number)
+    await idle(services)
+    await services.identification.identify.identify(number)
+    assert await proposals(services) == {}
+    note = ReviewStore.note_identified
+
+    async def reconsider_first(self: ReviewStore, *given: Any, **named: Any) -> bool:
+        monkeypatch.undo()
+        await review.reconsider(number)
+        return await note(self, *given, **named)
+
+    monkeypatch.setattr(ReviewStore, "note_identified", reconsider_first)
+    await look_again(services, number)
+    assert await proposals(services) == {"bare.mp3": ("identified", 1)}
+
+
 async def test_a_rejection_waits_for_what_is_being_written_and_says_that_it_came_too_late(
     services: Services, number: int, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -111,6 +111,32 @@ async def test_what_is_rejected_is_never_proposed_again(daemon: Served, music: P
     assert said(music / "bare copy.mp3") == names(TWO)
 
 
+async def test_a_rejection_can_be_taken_back(daemon: Served, music: Path) -> None:
+    synth.write_audio(music / "one.flac", piece(1), tags=ONE)
+    bare = synth.write_audio(music / "bare.mp3", piece(1))
+    await settle(daemon.services, music)
+    number = await file_id(daemon.services, "bare.mp3")
+    await post(daemon, f"/files/{number}/reject")
+    await settled(daemon)
+    name = {"title": "So What", "artist": "Miles Davis"}
+    assert (await asked(daemon, "GET", f"/files/{number}"))[1]["rejected"] == [name]
+    assert await post(daemon, f"/files/{number}/reconsider") == {"reconsidered": [name]}
+    await settled(daemon)
+    assert await proposals(daemon.services) == {"bare.mp3": ("identified", 1)}
+    assert (await asked(daemon, "GET", f"/files/{number}"))[1]["rejected"] == []
+    # An undo rejects, too.
+    change = (await post(daemon, f"/files/{number}/accept"))["change"]
+    await post(daemon, f"/changes/{change['change_id']}/undo")
+    await settled(daemon)
+    assert (await proposals(daemon.services), said(bare)) == ({}, NOTHING)
+    assert await post(daemon, f"/files/{number}/reconsider") == {"reconsidered": [name]}
+    await settled(daemon)
+    assert await proposals(daemon.services) == {"bare.mp3": ("identified", 1)}
+    assert await post(daemon, f"/files/{number}/reconsider") == {"reconsidered": []}
+    assert (await asked(daemon, "POST", "/files/99/reconsider"))[0] == 404
+    assert (await asked(daemon, "POST", f"/files/{number}/reconsider", {"candidate": 1}))[0] == 400
+
+
 async def test_undoing_is_a_rejection(daemon: Served, music: Path) -> None:
     synth.write_audio(music / "one.flac", piece(1), tags=ONE)
     await settle(daemon.services, music)

@@ -9,7 +9,7 @@ import pytest
 import synth
 from waiting import Served, changed, served, until
 
-from daemon import library
+from daemon import library, scheduler
 from daemon.config import Config
 from daemon.scan import Scan, scan_root
 
@@ -21,11 +21,14 @@ class Gate:
         self.begun = 0
         self.opened = threading.Event()
         self.is_shut = False
+        self.shut_root: Path | None = None
+        self.found: list[Path] = []
 
     def scan(self, root: Path, **options: Any) -> Scan:
         self.begun += 1
-        if self.is_shut:
+        if self.is_shut or root == self.shut_root:
             self.opened.wait(60)
+        self.found.append(root)
         return scan_root(root, **options)
 
 
@@ -95,6 +98,24 @@ async def test_a_look_that_hangs_does_not_hold_up_the_end(daemon: Served, gate: 
     await until(lambda: gate.begun == 2)
     await daemon.services.scans.stop()
     assert all(task.done() for task in daemon.services.scans._tasks.values())
+
+
+async def test_the_clock_s_look_at_a_folder_that_hangs_holds_up_no_other_one(
+    config: Config, music: Path, gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roots = [music, tmp_path / "other"]
+    roots[1].mkdir()
+    for root in roots:
+        synth.write_audio(root / "one.flac", synth.music(1, 20.0))
+    monkeypatch.setattr(scheduler, "_LOOK_FOR_DUE_S", 0.1)
+    watched = changed(config, "library", roots=tuple(roots), reconcile_every_s=0.3)
+    async with served(watched, watch=True) as daemon:
+        await until(lambda: {*gate.found} == {*roots})
+        gate.shut_root = music
+        await until(lambda: daemon.services.scans._tasks)
+        count = gate.found.count(roots[1])
+        await until(lambda: gate.found.count(roots[1]) > count + 3)
+        gate.opened.set()
 
 
 async def test_without_watched_folders_there_is_nothing_to_do(config: Config) -> None:

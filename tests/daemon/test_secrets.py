@@ -178,7 +178,7 @@ password = "hush-none"
         (["config", "--json"], 0),
         (["status"], 2),
         (["serve", "--port", "0"], 2),
-        (["doctor"], 0),
+        (["doctor"], 1),
         (["doctor", LIST], 1),
         (["token", "list"], 0),
     ],

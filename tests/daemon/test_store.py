@@ -10,7 +10,7 @@ import pytest
 from daemon.changes import Changes, KnownFile, diff
 from daemon.db import Database, open_database
 from daemon.filetags import FileTags
-from daemon.rows import FileCounts, IngestedFile, PendingFile
+from daemon.rows import FailedFile, FileCounts, IngestedFile, PendingFile
 from daemon.scan import FoundFile, Scan
 from daemon.store import Store
 
@@ -56,7 +56,7 @@ async def known(store: Store, library_id: int) -> dict[bytes, KnownFile]:
 
 
 async def pending(store: Store, library_id: int, path: bytes) -> PendingFile:
-    file = await store.begin_attempt((await known(store, library_id))[path].file_id)
+    file = await store.pending_file((await known(store, library_id))[path].file_id)
     assert file is not None
     return file
 
@@ -80,7 +80,7 @@ async def test_paths_are_bytes(store: Store, library_id: int) -> None:
     assert (await known(store, library_id)).keys() == {odd}
     assert (await store.libraries())[0].is_scanned
     file = await pending(store, library_id, odd)
-    assert (file.root, file.path, file.size_bytes, file.mtime_ns, file.attempts) == (b"/music", odd, 10, 5, 1)
+    assert (file.root, file.path, file.size_bytes, file.mtime_ns, file.attempts) == (b"/music", odd, 10, 5, 0)
 
 
 async def test_only_what_lies_below_is_told(store: Store, library_id: int) -> None:
@@ -229,7 +229,7 @@ async def test_the_first_trusted_file_names_the_recording(store: Store, library_
 async def test_reasons_may_quote_anything(store: Store, library_id: int) -> None:
     await scanned(store, library_id, found(b"a"))
     await store.file_failed(await pending(store, library_id, b"a"), "a\0b\udce9c")
-    assert await store.failed_files(5) == [(b"/music/a", "a\ufffdb?c")]
+    assert await store.failed_files(5) == [FailedFile(b"/music/a", "a\ufffdb?c", retry_at=None)]
     task_id = uuid4()
     await store.add_task(task_id)
     await store.finish_task(task_id, error="a\0b\udce9c")

@@ -73,7 +73,7 @@ async def assert_row_is_true(services: Services, path: Path) -> None:
     digest = hashlib.sha256(path.read_bytes()).digest()
     title = mutagen.File(path, easy=True).get("title", [None])[0]
     stamp = (status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev)
-    assert row == (*stamp, digest, "indexed", title, 1)
+    assert row == (*stamp, digest, "indexed", title, 0)
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -103,7 +103,7 @@ async def test_a_file_is_tagged_and_undone_byte_for_byte(
     assert (undone.change.status, undone.restored) == ("undone", None)
     assert path.read_bytes() == before
     assert (await look(services, music)).changed == 0
-    assert await rows(services, "SELECT naming, attempts, status FROM files") == [("unknown", 1, "indexed")]
+    assert await rows(services, "SELECT naming, attempts, status FROM files") == [("unknown", 0, "indexed")]
     assert leftovers(music) == []
     again = await services.tagging.undo(change.change_id)
     assert isinstance(again, Refused)
@@ -128,7 +128,7 @@ async def test_the_watcher_takes_no_write_of_ours_for_a_change(
 
         async def is_other_ingested() -> bool:
             sizes = await rows(
-                services, "SELECT size_bytes FROM files WHERE status = 'indexed' AND attempts = 1"
+                services, "SELECT size_bytes FROM files WHERE status = 'indexed' AND attempts = 0"
             )
             return sorted(size for (size,) in sizes) == sorted(
                 each.stat().st_size for each in music.iterdir()

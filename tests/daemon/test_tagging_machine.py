@@ -168,7 +168,7 @@ class Tagging(RuleBasedStateMachine):
             await self._ingest(file_id)
 
     async def _ingest(self, file_id: int) -> None:
-        file = await self.store.begin_attempt(file_id)
+        file = await self.store.pending_file(file_id)
         assert file is not None
         path = Path(os.fsdecode(file.root + b"/" + file.path))
         ingested = IngestedFile(

@@ -9,7 +9,7 @@ import synth
 from conftest import must_not_stop
 from fake_youtube import is_idle
 from identifying import PIECE_S, at_once, piece, said, settle
-from waiting import changed, until
+from waiting import until
 from youtube_media_server import Media, MediaServer
 from youtube_music_answers import Entry, video_id
 from youtube_music_server import YouTubeMusic, youtube_music
@@ -60,7 +60,7 @@ async def test_a_playlist_names_a_file_and_is_fetched_once(
     absent = synth.write_audio(music / "track02.mp3", piece(COUNT + 5))
     length = f"0:{PIECE_S:02.0f}"
     listed = [Entry(video_id(each), f"Piece {each}", length=length) for each in range(COUNT)]
-    quick = changed(at_once(config), "youtube", pause_s=0.0)
+    quick = at_once(config)
     with youtube_music() as lists:
         async with MediaServer() as media:
             lists.put_playlist(LIST_ID, "Ten Pieces", listed)

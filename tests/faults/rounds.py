@@ -118,7 +118,7 @@ class Rounds:
             for path, put in sorted(self._shelf.files.items()):
                 clip = self.daemon.folder / "clip.wav"
                 clip.write_bytes(clip_of(piece(put.sound), 3, 6))
-                names = {each["song_name"] for each in await client.match(clip)}
+                names = {each["song_name"] for each in (await client.match(clip)).results}
                 same = {each.name for each, other in self._shelf.files.items() if other.sound == put.sound}
                 assert names & (same | {title(put.sound)}), (path, names)
 
@@ -149,6 +149,9 @@ class Rounds:
         """Send clips, whether somebody answers or not."""
         clip = self.daemon.folder / "asked.wav"
         clip.write_bytes(clip_of(piece(0), 3, 6))
+        await until(lambda: is_over.is_set() or self.daemon.state.is_dir())
+        if not self.daemon.state.is_dir():  # killed before it had made that
+            return
         async with self.daemon.client() as client:
             while not is_over.is_set():
                 with contextlib.suppress(aiohttp.ClientError, OSError, RequestFailed, TimeoutError):

@@ -53,7 +53,7 @@ class Done(Counter[str]):
             each: SimpleNamespace(**{name: self.doing(each)}) for each, name in names.items()
         }
         jobs = SimpleNamespace(recover=self.doing("jobs"), defer_due=self.doing("due"))
-        return {**made, "jobs": jobs, "library": None, "watcher": None, "task_lifetime_s": 60.0}
+        return {**made, "jobs": jobs, "scans": None, "watcher": None, "task_lifetime_s": 60.0}
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=1), -timedelta(hours=1), -YEAR])

@@ -140,6 +140,6 @@ async def test_a_kill_amid_ingestion_loses_and_doubles_nothing(folder: Path) -> 
         for number in (0, FILES // 2, FILES - 1):
             clip = folder / "clip.wav"
             clip.write_bytes(clip_of(music(number, SECONDS), 3, 6))
-            assert (await client.match(clip))[0]["song_name"] == f"{number:02}.mp3"
+            assert (await client.match(clip)).results[0]["song_name"] == f"{number:02}.mp3"
         after = descendants(process)
     await until(lambda: not any(is_alive(each) for each in after))

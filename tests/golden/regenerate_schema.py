@@ -4,7 +4,7 @@
 
 A small library is learned with today's code; its rows then go into databases that have only the first
 migrations, so that their schema is what those versions of Spectra made, down to the last constraint. They
-are dumped as plain SQL. The library's two files lie beside: "track 01.ogg" with the tags that were written.
+are dumped as plain SQL. Two of its files lie beside: "track 01.ogg" with the tags that were written.
 """
 
 import asyncio
@@ -30,16 +30,60 @@ from daemon.services import open_services
 from daemon.tag_fields import TagFields
 
 FOLDER = Path(__file__).with_name("schema")
-SCHEMAS = (1, 4)
+SCHEMAS = tuple(range(1, 10))
 ROOT = b"/golden/music"
 PIECE_S = 9.0
 MTIME_NS = 1_700_000_000_000_000_000
 REJECTED = (
-    "INSERT INTO rejections (file_recording_id, recording_id)"
-    " SELECT theirs.recording_id, other.recording_id FROM files AS theirs, files AS other"
-    " WHERE theirs.path LIKE 'track%' AND other.path LIKE 'named%'"
+    "INSERT INTO rejections (file_recording_id, recording_id, title, artist)"
+    " SELECT theirs.recording_id, other.recording_id, other.tags ->> 'title', other.tags ->> 'artist'"
+    " FROM files AS theirs, files AS other WHERE theirs.path LIKE 'track%' AND other.path LIKE 'named%'"
 )
-TABLES = ("libraries", "recordings", "files", "changes", "rejections")
+OTHERS = """
+INSERT INTO files (library_id, path, size_bytes, mtime_ns, inode, device, status, attempts, error)
+SELECT library_id, 'broken.ogg', 5, 5, 2, 1, 'failed', 3, 'broken.ogg: can''t be read (Input/output error)'
+FROM libraries;
+INSERT INTO match_tasks (task_id, status, result, finished_at)
+VALUES ('00000000-0000-4000-8000-000000000001', 'success', '[]', now());
+INSERT INTO lookups (task_id, file_id, path, source, wants_tags)
+SELECT '00000000-0000-4000-8000-000000000002', file_id, path, 'navidrome', true
+FROM files WHERE path LIKE 'named%';
+INSERT INTO audit_runs (status, is_fresh, recordings, files, ended_at) VALUES ('done', false, 2, 3, now());
+INSERT INTO audit_findings (finding_id, kind, problem, reason)
+VALUES (1, 'broken', 'failed', 'It can''t be read');
+INSERT INTO audit_members (finding_id, place, file_id)
+SELECT 1, 0, file_id FROM files WHERE status = 'failed';
+INSERT INTO listeners (plugin) VALUES ('navidrome');
+INSERT INTO notices (plugin, change_id, is_undo) SELECT 'navidrome', change_id, false FROM changes;
+INSERT INTO server_items (plugin, file_id, item_id)
+SELECT 'navidrome', file_id, 'item' FROM files WHERE path LIKE 'named%';
+INSERT INTO playlists (url, kind, title, source)
+VALUES ('https://music.youtube.com/playlist?list=PLaaaaaaaaaaaaaaaa', 'playlist', 'A List', 'added');
+INSERT INTO tracks (video_id, title, artists, kind, page_url, state, reason, attempts)
+VALUES ('video000001', 'Piece 1', ARRAY['Some Band'], 'video',
+        'https://music.youtube.com/watch?v=video000001', 'unavailable', 'private', 4);
+INSERT INTO playlist_tracks (playlist_id, track_id, position)
+SELECT playlist_id, track_id, 0 FROM playlists, tracks
+"""
+"""A row in most of the tables that came later."""
+TABLES = (
+    "libraries",
+    "recordings",
+    "files",
+    "match_tasks",
+    "changes",
+    "rejections",
+    "lookups",
+    "audit_runs",
+    "audit_findings",
+    "audit_members",
+    "listeners",
+    "notices",
+    "server_items",
+    "playlists",
+    "tracks",
+    "playlist_tracks",
+)
 
 
 def golden(schema: int) -> Path:
@@ -99,6 +143,7 @@ async def _learn(conninfo: str, folder: Path) -> None:
         connection.execute("UPDATE libraries SET root = %s", (ROOT,))
         connection.execute("UPDATE changes SET root = %s", (ROOT,))
         connection.execute(REJECTED)
+        connection.execute(OTHERS)
 
 
 async def _older(conninfo: str, schema: int) -> str:

@@ -234,7 +234,7 @@ async def _learns_and_writes(folder: Path) -> None:
                 return bool((await client.get("/status"))["index"]["recordings"])
 
             await until(is_indexed, within_s=60)
-            assert (await client.match(piece))[0]["song_name"] == "piece.mp3"
+            assert (await client.match(piece)).results[0]["song_name"] == "piece.mp3"
             (file,) = (await client.get("/files"))["files"]
             await client.post(f"/files/{file['file_id']}/name", {"title": "Piece", "artist": "Somebody"})
             await until(lambda: piece.stat().st_ino != before.st_ino)
