@@ -43,6 +43,17 @@ class Database:
     pool: Pool
     queries: Queries
 
+    @asynccontextmanager
+    async def cursor(self) -> AsyncIterator[AsyncCursor[TupleRow]]:
+        """Yield a cursor in a transaction of its own, which is committed where the context ends."""
+        async with self.pool.connection() as connection, connection.cursor() as cursor:
+            yield cursor
+
+    async def rows(self, query: str, **parameters: object) -> list[TupleRow]:
+        """Run a named query in a transaction of its own, and return its rows; [] if it returns nothing."""
+        async with self.cursor() as cursor:
+            return await fetch(cursor, self.queries[query], parameters)
+
     async def is_alive(self) -> bool:
         """Tell whether a query is answered."""
         try:
@@ -132,6 +143,11 @@ async def fetch(
     """Run a statement and return its rows; none of one that returns nothing. Raises psycopg.Error."""
     await cursor.execute(query, parameters)
     return await cursor.fetchall() if cursor.description else []
+
+
+def storable(text: str) -> str:
+    """Return what PostgreSQL's text can hold: a reason may quote a file's bytes, NUL and all."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 def load_queries() -> Queries:

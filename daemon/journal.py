@@ -1,7 +1,6 @@
 """Keep the journal of every change to a file: the only place that knows the columns of `changes`."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import datetime
 
 from psycopg import AsyncCursor
@@ -11,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from daemon.change_errors import NameRejected
 from daemon.change_rows import Cause, Change, FileToTag, Json, Written
-from daemon.db import Connection, Database
+from daemon.db import Database, storable
 from daemon.file_safety import name_of
 from daemon.safe_write import Prepared
 from daemon.scan import bigint
@@ -34,7 +33,7 @@ class Journal:
 
     async def file_at(self, root: bytes, path: bytes) -> int | None:
         """Return the file at a path below a library's root."""
-        async with self._cursor() as cursor:
+        async with self._database.cursor() as cursor:
             return await self._one("file_at", {"root": root, "path": path}, cursor)
 
     async def begin(
@@ -47,7 +46,7 @@ class Journal:
         NameRejected : a person said meanwhile that it is wrong
         """
         about = {"file_id": file.file_id, "recording_id": recording_id}
-        async with self._cursor() as cursor:
+        async with self._database.cursor() as cursor:
             await self._one("lock_file", about, cursor)
             if await self._one("is_rejected", about, cursor):
                 raise NameRejected(name_of(file.place))
@@ -79,7 +78,7 @@ class Journal:
         -------
         The file's recording if that stopped to be a reference.
         """
-        async with self._cursor() as cursor:
+        async with self._database.cursor() as cursor:
             await cursor.execute(self._database.queries["change_done"], {"change_id": change_id})
             row = await cursor.fetchone()
             if row is None:
@@ -91,12 +90,12 @@ class Journal:
 
     async def abandon(self, change_id: int, reason: str) -> None:
         """Note that a change was not written, and why."""
-        await self._run("change_abandoned", {"change_id": change_id, "error": _storable(reason)})
+        await self._database.rows("change_abandoned", change_id=change_id, error=storable(reason))
 
     async def begin_undo(self, change_id: int) -> bool:
         """Note that a change is about to be undone; False if it is not done, or its file is being written."""
         try:
-            async with self._cursor() as cursor:
+            async with self._database.cursor() as cursor:
                 return await self._one("begin_undo", {"change_id": change_id}, cursor) is not None
         except UniqueViolation:
             return False
@@ -110,7 +109,7 @@ class Journal:
         -------
         The file's recording if that stopped to be a reference.
         """
-        async with self._cursor() as cursor:
+        async with self._database.cursor() as cursor:
             file_id = await self._end(cursor, change_id, status="undoing")
             if file_id is None:
                 return None
@@ -118,11 +117,11 @@ class Journal:
 
     async def keep(self, change_id: int, reason: str) -> None:
         """Note that a change was not undone after all, and why."""
-        await self._run("undo_failed", {"change_id": change_id, "error": _storable(reason)})
+        await self._database.rows("undo_failed", change_id=change_id, error=storable(reason))
 
     async def confirm(self, change_id: int) -> bool:
         """Note that a person says a change is right, so that its file may name others; False if not done."""
-        async with self._cursor() as cursor:
+        async with self._database.cursor() as cursor:
             await cursor.execute(self._database.queries["confirm_change"], {"change_id": change_id})
             row = await cursor.fetchone()
             if row is not None and row[0] is not None:
@@ -157,13 +156,13 @@ class Journal:
 
     async def open_changes(self) -> list[int]:
         """Return the changes of which the file tells whether they are written."""
-        async with self._cursor() as cursor:
+        async with self._database.cursor() as cursor:
             await cursor.execute(self._database.queries["open_changes"])
             return [row[0] for row in await cursor.fetchall()]
 
     async def derived_from(self, recording_id: int) -> list[int]:
         """Return the changes (1,000 at most) whose tags come from this recording, latest first."""
-        async with self._cursor() as cursor:
+        async with self._database.cursor() as cursor:
             await cursor.execute(
                 self._database.queries["derived_changes"],
                 {"recording_id": recording_id, "limit": _MOST_DERIVED},
@@ -172,12 +171,12 @@ class Journal:
 
     async def later_than(self, change_id: int) -> int | None:
         """Return the latest change that was made to the same file after this one, and still holds."""
-        async with self._cursor() as cursor:
+        async with self._database.cursor() as cursor:
             return await self._one("later_change", {"change_id": change_id}, cursor)
 
     async def may_turn_up(self, change_id: int) -> bool:
         """Tell whether scans have still to say what became of a change's file."""
-        async with self._cursor() as cursor:
+        async with self._database.cursor() as cursor:
             return bool(await self._one("may_turn_up", {"change_id": change_id}, cursor))
 
     async def follow(self, change: Change, sha256: bytes) -> int | None:
@@ -187,7 +186,7 @@ class Journal:
         -------
         That file; None if there is none.
         """
-        async with self._cursor() as cursor:
+        async with self._database.cursor() as cursor:
             file_id = await self._one("moved_here", {"content_hash": sha256}, cursor)
             if file_id is not None:
                 about = {"change_id": change.change_id, "file_id": file_id}
@@ -196,7 +195,7 @@ class Journal:
 
     async def delta(self, change_id: int) -> bytes:
         """Return what makes the old file of the new one."""
-        async with self._cursor() as cursor:
+        async with self._database.cursor() as cursor:
             await cursor.execute(self._database.queries["change_delta"], {"change_id": change_id})
             row = await cursor.fetchone()
             return b"" if row is None else bytes(row[0])
@@ -247,12 +246,6 @@ class Journal:
             await cursor.execute(self._database.queries["changes"], parameters)
             return await cursor.fetchall()
 
-    @asynccontextmanager
-    async def _cursor(self) -> AsyncIterator[AsyncCursor[TupleRow]]:
-        connection: Connection
-        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
-            yield cursor
-
     async def _one(
         self, query: str, parameters: Mapping[str, object], cursor: AsyncCursor[TupleRow]
     ) -> int | None:
@@ -260,12 +253,3 @@ class Journal:
         await cursor.execute(self._database.queries[query], parameters)
         row = await cursor.fetchone()
         return None if row is None else row[0]
-
-    async def _run(self, query: str, parameters: Mapping[str, object]) -> None:
-        async with self._cursor() as cursor:
-            await cursor.execute(self._database.queries[query], parameters)
-
-
-def _storable(reason: str) -> str:
-    """Return what PostgreSQL's text can hold: a reason may quote a file's bytes."""
-    return reason.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

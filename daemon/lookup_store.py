@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import class_row
 
-from daemon.db import Database, fetch
+from daemon.db import Database
 from daemon.lookup_rows import Asked, KnownAtPlace, LookedUp
 
 
@@ -17,12 +17,12 @@ class LookupStore:
 
     async def file_at(self, path: bytes) -> KnownAtPlace | None:
         """Return the file at an absolute path."""
-        rows = await self._all("file_at_place", path=path)
+        rows = await self._database.rows("file_at_place", path=path)
         return KnownAtPlace(*rows[0]) if rows else None
 
     async def add(self, asked: Asked, file_id: int, *, most_waiting: int) -> UUID | None:
         """Note a look-up, or find the one that asks the same; None if too many wait."""
-        rows = await self._all(
+        rows = await self._database.rows(
             "add_lookup",
             task_id=uuid4(),
             file_id=file_id,
@@ -43,16 +43,12 @@ class LookupStore:
 
     async def waiting(self, *, after: UUID | None, limit: int) -> list[UUID]:
         """Return the next look-ups that are not noted as finished, ascending."""
-        return [row[0] for row in await self._all("waiting_lookups", after=after, limit=limit)]
+        return [row[0] for row in await self._database.rows("waiting_lookups", after=after, limit=limit)]
 
     async def finish(self, task_ids: Sequence[UUID]) -> None:
         """Note that these have their answers, from now on."""
-        await self._all("finish_lookups", task_ids=list(task_ids))
+        await self._database.rows("finish_lookups", task_ids=list(task_ids))
 
     async def expire(self, *, lifetime_s: float, longest_wait_s: float) -> None:
         """Forget what was finished so long ago, and what has been waiting for longer than that."""
-        await self._all("expire_lookups", lifetime_s=lifetime_s, longest_wait_s=longest_wait_s)
-
-    async def _all(self, query: str, **parameters: object) -> list[TupleRow]:
-        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
-            return await fetch(cursor, self._database.queries[query], parameters)
+        await self._database.rows("expire_lookups", lifetime_s=lifetime_s, longest_wait_s=longest_wait_s)

@@ -16,6 +16,7 @@ from daemon.clip_match import match_clip
 from daemon.counters import MatchCounters
 from daemon.errors import ClipQueueFull, WorkerDied
 from daemon.match_result import match_result
+from daemon.match_task_store import MatchTaskStore
 from daemon.rows import Task
 from daemon.spool import spool_clip
 from daemon.store import Store
@@ -60,6 +61,7 @@ class MatchService:
     def __init__(
         self,
         store: Store,
+        tasks: MatchTaskStore,
         workers: WorkerPool,
         *,
         index_folder: Path,
@@ -71,6 +73,7 @@ class MatchService:
     ) -> None:
         self.counters = MatchCounters()
         self._store = store
+        self._asked = tasks
         self._workers = workers
         self._index_folder = index_folder
         self._spool_folder = spool_folder
@@ -88,7 +91,7 @@ class MatchService:
 
     async def start(self) -> None:
         """Fail what a former run left unanswered, and begin to answer."""
-        await self._store.interrupt_tasks()
+        await self._asked.interrupt()
         await asyncio.to_thread(_empty_folder, self._spool_folder)
         self._tasks = [asyncio.create_task(self._answer()) for _ in range(self._workers.slot_count)]
 
@@ -96,7 +99,7 @@ class MatchService:
         """Stop answering; what is pending is failed, here or at the next start."""
         await end_tasks(*self._tasks)
         with suppress(psycopg.Error):
-            await self._store.interrupt_tasks()
+            await self._asked.interrupt()
 
     @property
     def pending(self) -> int:
@@ -123,7 +126,7 @@ class MatchService:
         try:
             async with aclosing(self._arriving.paced(chunks)) as paced:
                 await spool_clip(paced, spooled, most_bytes=self._most_bytes, announced_bytes=announced_bytes)
-            await self._store.add_task(task_id)
+            await self._asked.add(task_id)
         except BaseException:
             self._pending -= 1
             await asyncio.to_thread(spooled.unlink, missing_ok=True)
@@ -134,7 +137,11 @@ class MatchService:
 
     async def task(self, task_id: UUID) -> Task | None:
         """Return a task that was asked for and has not expired."""
-        return await self._store.task(task_id)
+        return await self._asked.task(task_id)
+
+    async def expire(self, lifetime_s: float) -> None:
+        """Forget tasks that were finished so long ago."""
+        await self._asked.expire(lifetime_s)
 
     async def _answer(self) -> None:
         while True:
@@ -182,7 +189,7 @@ class MatchService:
         """Store the answer, however long the database is away."""
         while True:
             try:
-                await self._store.finish_task(
+                await self._asked.finish(
                     task_id,
                     result=answer.result,
                     outcome=answer.outcome,

@@ -2,15 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import BinaryIO, TypeVar
 
-from psycopg.rows import TupleRow
-
 from daemon.covers import Picture, as_picture, read_cover
-from daemon.db import Database, fetch
+from daemon.db import Database
 from daemon.errors import DaemonError, WorkerDied
 from daemon.media_files import MediaFile, NotServed, OpenMedia, open_media
 from daemon.workers import WorkerLimits, WorkerPool
@@ -133,11 +131,11 @@ class MediaService:
             self._waiting -= 1
 
     async def _playlist_cover(self, recording_id: int) -> Picture | None:
-        rows = await self._all("track_covers", {"recording_ids": [recording_id]})
+        rows = await self._database.rows("track_covers", recording_ids=[recording_id])
         return as_picture(bytes(rows[0][1])) if rows else None
 
     async def _file(self, file_id: int) -> MediaFile:
-        rows = await self._all("media_of_file", {"file_id": file_id})
+        rows = await self._database.rows("media_of_file", file_id=file_id)
         if not rows:
             raise NotServed(f"file {file_id}", "is not known; GET /files lists what is.")
         root, path, recording_id, is_missing = rows[0]
@@ -147,12 +145,8 @@ class MediaService:
         return media
 
     async def _files_of(self, recording_id: int) -> list[MediaFile]:
-        rows = await self._all("media_of_recording", {"recording_id": recording_id, "most": _MOST_FILES})
+        rows = await self._database.rows("media_of_recording", recording_id=recording_id, most=_MOST_FILES)
         return [MediaFile(bytes(row[0]), bytes(row[1]), row[2]) for row in rows]
-
-    async def _all(self, query: str, parameters: Mapping[str, object]) -> list[TupleRow]:
-        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
-            return await fetch(cursor, self._database.queries[query], parameters)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

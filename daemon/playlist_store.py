@@ -4,8 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from psycopg.rows import TupleRow
-
 from daemon.db import Database, fetch
 from daemon.playlist_columns import known_track, listed, plain_text, track_columns, trouble_columns
 from daemon.playlist_rows import ListKind
@@ -39,7 +37,7 @@ class PlaylistStore:
         Times that a clock has set which was years ahead become now.
         """
         queries = self._database.queries
-        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+        async with self._database.cursor() as cursor:
             await cursor.execute(queries["mend_times_of_playlists"], {"now": now})
             await cursor.execute(queries["mend_times_of_tracks"], {"now": now})
             await cursor.execute(queries["drop_configured_playlists"], {"urls": list(lists)})
@@ -52,36 +50,40 @@ class PlaylistStore:
     ) -> tuple[int, bool]:
         """Return a list's number, and whether it is new; of a known one only how often it is read changes."""
         about = {"every_s": every_s, "is_said": is_said}
-        rows = await self._all("add_playlist", url=url, kind=kind, now=now, **about)
+        rows = await self._database.rows("add_playlist", url=url, kind=kind, now=now, **about)
         return rows[0][0], rows[0][1]
 
     async def remove(self, playlist_id: int) -> ListSource | None:
         """Forget a list unless it is configured; return where it is from. Its references stay."""
-        rows = await self._all("remove_playlist", playlist_id=playlist_id)
+        rows = await self._database.rows("remove_playlist", playlist_id=playlist_id)
         return rows[0][0] if rows else None
 
     async def lists(self, playlist_id: int | None = None) -> list[KnownList]:
         """Return all lists, or one, by number."""
-        return [KnownList(*row) for row in await self._all("playlists", playlist_id=playlist_id)]
+        return [KnownList(*row) for row in await self._database.rows("playlists", playlist_id=playlist_id)]
 
     async def counts(self, now: datetime) -> dict[int, TrackCounts]:
         """Return the counts of every list that has, or had, tracks."""
-        return {row[0]: TrackCounts(*row[1:]) for row in await self._all("playlist_counts", now=now)}
+        return {
+            row[0]: TrackCounts(*row[1:]) for row in await self._database.rows("playlist_counts", now=now)
+        }
 
     async def lists_to_read(
         self, limit: int, after: int, only: Collection[int] | None, now: datetime
     ) -> list[int]:
         """Return the next lists whose turn it is and that have no job; none while the source pauses."""
         about = {"limit": limit, "after": after, "only": listed(only)}
-        return [row[0] for row in await self._all("playlists_to_read", now=now, **about)]
+        return [row[0] for row in await self._database.rows("playlists_to_read", now=now, **about)]
 
     async def tracks_to_fetch(self, of_lists: Collection[int] | None, now: datetime) -> list[int]:
         """Return the next tracks whose turn it is, unless the source pauses or enough jobs are queued."""
-        return [row[0] for row in await self._all("tracks_to_fetch", of_lists=listed(of_lists), now=now)]
+        return [
+            row[0] for row in await self._database.rows("tracks_to_fetch", of_lists=listed(of_lists), now=now)
+        ]
 
     async def ask_for(self, playlist_id: int, now: datetime) -> bool:
         """Have a list read now, and what was given up of it tried again; False if there is no such list."""
-        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+        async with self._database.cursor() as cursor:
             about = {"playlist_id": playlist_id, "now": now}
             if not await fetch(cursor, self._database.queries["read_playlist_soon"], about):
                 return False
@@ -114,7 +116,7 @@ class PlaylistStore:
             "detail": plain_text(detail),
             "next": next_sync_at,
         }
-        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+        async with self._database.cursor() as cursor:
             if not await fetch(cursor, queries["note_playlist_read"], about | read | {"next": next_sync_at}):
                 return False
             if is_whole:
@@ -142,12 +144,13 @@ class PlaylistStore:
         """Return the next tracks of a list by number, those that left it too."""
         about = {"state": state, "after": after, "limit": limit}
         return [
-            known_track(row) for row in await self._all("playlist_tracks", playlist_id=playlist_id, **about)
+            known_track(row)
+            for row in await self._database.rows("playlist_tracks", playlist_id=playlist_id, **about)
         ]
 
     async def track_to_fetch(self, track_id: int, now: datetime) -> KnownTrack | None:
         """Return a track whose turn it (still) is."""
-        rows = await self._all("track_to_fetch", track_id=track_id, now=now)
+        rows = await self._database.rows("track_to_fetch", track_id=track_id, now=now)
         return known_track(rows[0]) if rows else None
 
     async def note_track(
@@ -184,7 +187,7 @@ class PlaylistStore:
         album, year : what the download knows, where the list said nothing
         """
         queries = self._database.queries
-        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+        async with self._database.cursor() as cursor:
             recording = {
                 "digest": sound.digest,
                 "fingerprint_version": FINGERPRINT_VERSION,
@@ -196,7 +199,7 @@ class PlaylistStore:
             details = {"album": clean_text(album or ""), "year": year, "cover": cover, "now": now}
             fetched = about | details
             if not await fetch(cursor, queries["note_fetched"], fetched):
-                await connection.rollback()
+                await cursor.connection.rollback()
                 return None
             await cursor.execute(queries["add_source"], about)
             await cursor.execute(queries["refresh_reference"], {"recording_id": recording_id})
@@ -204,30 +207,26 @@ class PlaylistStore:
 
     async def pause(self, now: datetime) -> Pause | None:
         """Return why nothing is asked at the moment, and until when."""
-        rows = await self._all("source_pause", now=now)
+        rows = await self._database.rows("source_pause", now=now)
         return Pause(*rows[0]) if rows else None
 
     async def setback(self, work: Work) -> Setback:
         """Return how the source failed lately."""
-        rows = await self._all("source_setback", work=work)
+        rows = await self._database.rows("source_setback", work=work)
         return Setback(*rows[0]) if rows else Setback()
 
     async def put_trouble(self, trouble: Trouble) -> None:
         """Note that the source failed once more, and until when nothing is asked."""
-        await self._all("put_source_setback", **trouble_columns(trouble))
+        await self._database.rows("put_source_setback", **trouble_columns(trouble))
 
     async def forget_setbacks(self, work: Work) -> None:
         """Note that the source answers."""
-        await self._all("forget_source_setbacks", work=work)
+        await self._database.rows("forget_source_setbacks", work=work)
 
     async def _note(self, query: str, about: Mapping[str, object], trouble: Trouble | None) -> None:
         """Note what failed, and what that says of the source: nobody sees one without the other."""
         queries = self._database.queries
-        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+        async with self._database.cursor() as cursor:
             await cursor.execute(queries[query], about)
             if trouble is not None:
                 await cursor.execute(queries["put_source_setback"], trouble_columns(trouble))
-
-    async def _all(self, query: str, **parameters: object) -> list[TupleRow]:
-        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
-            return await fetch(cursor, self._database.queries[query], parameters)

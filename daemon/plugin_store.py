@@ -3,8 +3,6 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from psycopg.rows import TupleRow
-
 from daemon.db import Database
 
 
@@ -42,26 +40,17 @@ class PluginStore:
 
     async def notices(self, plugin: str, limit: int) -> list[Notice]:
         """Return what a plugin has still to be told, oldest first."""
-        rows = await self._all("notices", plugin=plugin, limit=limit)
+        rows = await self._database.rows("notices", plugin=plugin, limit=limit)
         return [Notice(row[0], bytes(row[1]), bytes(row[2]), row[3], row[4]) for row in rows]
 
     async def told(self, notice_ids: Sequence[int]) -> None:
         """Forget what a plugin was told."""
-        async with self._database.pool.connection() as connection:
-            query = self._database.queries["notices_told"]
-            await connection.execute(query, {"notice_ids": list(notice_ids)})
+        await self._database.rows("notices_told", notice_ids=list(notice_ids))
 
     async def waiting(self, plugin: str) -> int:
         """Return how many writes a plugin has still to be told of."""
-        return int((await self._all("notices_waiting", plugin=plugin))[0][0])
+        return int((await self._database.rows("notices_waiting", plugin=plugin))[0][0])
 
     async def note_item(self, plugin: str, file_id: int, item_id: str) -> None:
         """Keep what a server calls a file."""
-        async with self._database.pool.connection() as connection:
-            about = {"plugin": plugin, "file_id": file_id, "item_id": item_id}
-            await connection.execute(self._database.queries["note_item"], about)
-
-    async def _all(self, query: str, **parameters: object) -> list[TupleRow]:
-        async with self._database.pool.connection() as connection:
-            cursor = await connection.execute(self._database.queries[query], parameters)
-            return await cursor.fetchall()
+        await self._database.rows("note_item", plugin=plugin, file_id=file_id, item_id=item_id)

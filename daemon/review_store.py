@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
-from daemon.db import Database, fetch
+from daemon.db import Database, fetch, storable
 from daemon.review_rows import (
     ApplyAs,
     Doubt,
@@ -31,23 +31,27 @@ class ReviewStore:
 
     async def files_to_identify(self, limit: int, after: int, only: Collection[int] | None) -> list[int]:
         """Return the next files that wait for identification, or for being written, without a job."""
-        return _ids(await self._all("files_to_identify", limit=limit, after=after, only=_listing(only)))
+        return _ids(
+            await self._database.rows("files_to_identify", limit=limit, after=after, only=_listing(only))
+        )
 
     async def references_to_offer(self, limit: int, after: int, only: Collection[int] | None) -> list[int]:
         """Return the next references that unknown files wait to be held against, without a job."""
-        return _ids(await self._all("references_to_offer", limit=limit, after=after, only=_listing(only)))
+        return _ids(
+            await self._database.rows("references_to_offer", limit=limit, after=after, only=_listing(only))
+        )
 
     async def offer_to_nobody(self, recording_id: int) -> None:
         """Note that no unknown file could have missed this reference, if so."""
-        await self._all("offer_to_nobody", recording_id=recording_id)
+        await self._database.rows("offer_to_nobody", recording_id=recording_id)
 
     async def forget_proposal_of_named(self, file_id: int) -> None:
         """Drop what was proposed for a file that has its name by now."""
-        await self._all("forget_proposal_of_named", file_id=file_id)
+        await self._database.rows("forget_proposal_of_named", file_id=file_id)
 
     async def file_to_identify(self, file_id: int) -> UnknownFile | None:
         """Return a file that lacks a name or album; None if it does not (any more), or is missing."""
-        rows = await self._all("file_to_identify", file_id=file_id)
+        rows = await self._database.rows("file_to_identify", file_id=file_id)
         for found, root, path, recording_id, naming, *rest in rows:
             return UnknownFile(found, bytes(root), bytes(path), recording_id, Naming(naming), *rest)
         return None
@@ -55,29 +59,31 @@ class ReviewStore:
     async def references_for(self, file: UnknownFile) -> list[int]:
         """Return the references that this file may be, ascending."""
         about = {"file_id": file.file_id, "recording_id": file.recording_id}
-        return _ids(await self._all("references_for", **about))
+        return _ids(await self._database.rows("references_for", **about))
 
     async def rejected_names(self, recording_id: int) -> list[tuple[str, str]]:
         """Return titles and artists that a person said this sound has not."""
-        return [(row[0], row[1]) for row in await self._all("rejected_names", recording_id=recording_id)]
+        return [
+            (row[0], row[1]) for row in await self._database.rows("rejected_names", recording_id=recording_id)
+        ]
 
     async def file_sources(
         self, recording_ids: Sequence[int], *, without_file: int, most: int
     ) -> list[FileSource]:
         """Return the files that name these recordings, `most` of each, those that are there first."""
-        rows = await self._all(
+        rows = await self._database.rows(
             "file_sources", recording_ids=list(recording_ids), file_id=without_file, most=most
         )
         return [FileSource(row[0], row[1], bytes(row[2]), bytes(row[3]), *row[4:]) for row in rows]
 
     async def video_sources(self, recording_ids: Sequence[int]) -> list[TrackSource]:
         """Return the playlists' tracks that are these recordings."""
-        rows = await self._all("video_sources", recording_ids=list(recording_ids))
+        rows = await self._database.rows("video_sources", recording_ids=list(recording_ids))
         return [TrackSource(*row) for row in rows]
 
     async def track_covers(self, recording_ids: Sequence[int]) -> dict[int, bytes]:
         """Return the pictures of these recordings that playlists have."""
-        rows = await self._all("track_covers", recording_ids=list(recording_ids))
+        rows = await self._database.rows("track_covers", recording_ids=list(recording_ids))
         return {row[0]: bytes(row[1]) for row in rows}
 
     async def note_identified(
@@ -97,7 +103,7 @@ class ReviewStore:
         outcome : None if there is nothing to propose
         apply_as : it is to be written, without asking
         """
-        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+        async with self._database.cursor() as cursor:
             about = {
                 "file_id": file.file_id,
                 "recording_id": file.recording_id,
@@ -110,7 +116,7 @@ class ReviewStore:
                 cursor, self._database.queries["are_rejected"], about | {"candidates": recording_ids}
             )
             if is_rejected:
-                await connection.rollback()
+                await cursor.connection.rollback()
                 return False
             if outcome is None:
                 await cursor.execute(self._database.queries["drop_proposal"], about)
@@ -130,29 +136,29 @@ class ReviewStore:
 
     async def proposal(self, file_id: int) -> Proposal | None:
         """Return what a file may be."""
-        rows = await self._all("proposal", file_id=file_id)
+        rows = await self._database.rows("proposal", file_id=file_id)
         return Proposal(*rows[0]) if rows else None
 
     async def drop_proposal(self, file_id: int) -> None:
         """Forget what a file may be."""
-        await self._all("drop_proposal", file_id=file_id)
+        await self._database.rows("drop_proposal", file_id=file_id)
 
     async def look_again(self, file_id: int) -> None:
         """Forget what a file may be, and have it identified anew."""
-        await self._all("look_again", file_id=file_id)
+        await self._database.rows("look_again", file_id=file_id)
 
     async def note_refusal(self, file_id: int, refusal: str, *, retry_s: float | None) -> None:
         """Note why a file could not be written, and when that is tried again; None: a person is asked."""
-        await self._all("note_refusal", file_id=file_id, refusal=_text(refusal), retry_s=retry_s)
+        await self._database.rows("note_refusal", file_id=file_id, refusal=storable(refusal), retry_s=retry_s)
 
     async def acceptable(self, above: float) -> list[tuple[int, bytes]]:
         """Return files and absolute paths of what is identified, and waits for a person."""
-        rows = await self._all("acceptable", above=above)
+        rows = await self._database.rows("acceptable", above=above)
         return [(row[0], bytes(row[1]).rstrip(b"/") + b"/" + bytes(row[2])) for row in rows]
 
     async def accept_proposals(self, file_ids: Sequence[int]) -> list[int]:
         """Have the first candidates of these files written; return which those are."""
-        return [row[0] for row in await self._all("accept_proposals", file_ids=list(file_ids))]
+        return [row[0] for row in await self._database.rows("accept_proposals", file_ids=list(file_ids))]
 
     async def unknown_recordings(self, recording_id: int, *, looking: Iterable[int]) -> list[int]:
         """Return the sounds of unknown files that could have missed this reference, ascending.
@@ -161,12 +167,14 @@ class ReviewStore:
         ----------
         looking : files that are being held against the references at this moment
         """
-        rows = await self._all("unknown_recordings", recording_id=recording_id, looking=list(looking))
+        rows = await self._database.rows(
+            "unknown_recordings", recording_id=recording_id, looking=list(looking)
+        )
         return [row[0] for row in rows]
 
     async def end_offer(self, recording_id: int, to_identify: Sequence[int]) -> list[int]:
         """Note that a reference was offered, and which sounds it may name; return the files of those."""
-        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+        async with self._database.cursor() as cursor:
             again = {"recording_ids": list(to_identify)}
             rows = await fetch(cursor, self._database.queries["identify_again"], again)
             await cursor.execute(self._database.queries["note_offered"], {"recording_id": recording_id})
@@ -175,7 +183,7 @@ class ReviewStore:
     async def reject(self, file_recording_id: int, candidates: Sequence[Json]) -> list[int]:
         """Note that a sound is none of these candidates, and return its files, which are looked at anew."""
         queries = self._database.queries
-        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+        async with self._database.cursor() as cursor:
             for each in candidates:
                 wrong = {
                     "file_recording_id": file_recording_id,
@@ -197,7 +205,7 @@ class ReviewStore:
         Until the context ends, no look can note what it found.
         """
         queries = self._database.queries
-        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+        async with self._database.cursor() as cursor:
             await cursor.execute(queries["forget_rejections"], {"recording_id": recording_id})
             again = {"recording_ids": [recording_id]}
             yield _ids(await fetch(cursor, queries["identify_again"], again))
@@ -205,18 +213,18 @@ class ReviewStore:
     async def confirm_name(self, file: ListedFile) -> None:
         """Note that a person says that what this file is called is right, so that it may name others."""
         queries = self._database.queries
-        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
+        async with self._database.cursor() as cursor:
             await cursor.execute(queries["confirm_name"], {"file_id": file.file_id})
             await cursor.execute(queries["refresh_reference"], {"recording_id": file.recording_id})
 
     async def doubts(self, *, after: int = 0, file_id: int | None = None) -> list[Doubt]:
         """Return what is written in files, but said no more by its source, ascending by change."""
-        rows = await self._all("doubtful_changes", after=after, file_id=file_id)
+        rows = await self._database.rows("doubtful_changes", after=after, file_id=file_id)
         return [Doubt(*row) for row in rows]
 
     async def derived_from(self, file_id: int) -> list[int]:
         """Return the changes (1,000 at most) in force whose tags come from this file, latest first."""
-        return _ids(await self._all("derived_from_file", file_id=file_id, most=_MOST_DERIVED))
+        return _ids(await self._database.rows("derived_from_file", file_id=file_id, most=_MOST_DERIVED))
 
     async def files(
         self,
@@ -234,20 +242,19 @@ class ReviewStore:
         words : all occur in path, title, artist or album, whatever their case and accents
         """
         wanted = {"status": status, "words": list(words) or None, "file_id": file_id}
-        return [_listed(row) for row in await self._all("listed_files", **wanted, after=after, limit=limit)]
+        return [
+            _listed(row)
+            for row in await self._database.rows("listed_files", **wanted, after=after, limit=limit)
+        ]
 
     async def file_by_path(self, path: bytes) -> int | None:
         """Return the file at an absolute path."""
-        rows = await self._all("file_by_path", path=path)
+        rows = await self._database.rows("file_by_path", path=path)
         return rows[0][0] if rows else None
 
     async def counts(self) -> IdentificationCounts:
         """Return how far identification is."""
-        return IdentificationCounts(*(await self._all("identification_counts"))[0])
-
-    async def _all(self, query: str, **parameters: object) -> list[TupleRow]:
-        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
-            return await fetch(cursor, self._database.queries[query], parameters)
+        return IdentificationCounts(*(await self._database.rows("identification_counts"))[0])
 
 
 def _ids(rows: Sequence[TupleRow]) -> list[int]:
@@ -273,8 +280,3 @@ def _listed(row: TupleRow) -> ListedFile:
         duration_s=duration_s,
         proposal=None if row[10] is None else Proposal(*row[10:]),
     )
-
-
-def _text(message: str) -> str:
-    """Return what PostgreSQL's text can hold: a message may quote a file's bytes, NUL and all."""
-    return message.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

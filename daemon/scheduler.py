@@ -14,9 +14,9 @@ from apscheduler.triggers.base import BaseTrigger
 from daemon.identification import IDENTIFY
 from daemon.jobs import Jobs
 from daemon.lookup import LookupService
+from daemon.match_service import MatchService
 from daemon.playlists import FETCH, SYNC
 from daemon.scan_now import ScanNow
-from daemon.store import Store
 from daemon.tagging import TaggingService
 from daemon.tasks import end_tasks
 from daemon.watcher import Watcher
@@ -33,7 +33,7 @@ async def run_schedule(
     *,
     scans: ScanNow,
     watcher: Watcher | None,
-    store: Store,
+    matches: MatchService,
     jobs: Jobs,
     tagging: TaggingService,
     lookups: LookupService,
@@ -62,7 +62,7 @@ async def run_schedule(
     if watcher is not None:
         reconciler = _Reconciler(scans, watcher)
         add(_LOOK_FOR_DUE_S, reconciler.reconcile_due, "reconcile")
-    add(_EXPIRE_EVERY_S, lambda: store.expire_tasks(task_lifetime_s), "expire tasks")
+    add(_EXPIRE_EVERY_S, lambda: matches.expire(task_lifetime_s), "expire tasks")
     add(_EXPIRE_EVERY_S, lambda: lookups.expire(task_lifetime_s), "expire look-ups")
     add(_RECOVER_EVERY_S, jobs.recover, "defer lost jobs")
     add(_LOOK_FOR_DUE_S, lambda: jobs.defer_due(IDENTIFY), "write what may be written by now")

@@ -24,6 +24,7 @@ from daemon.library import LibraryService
 from daemon.lookup import LookupService
 from daemon.lookup_store import LookupStore
 from daemon.match_service import MatchService
+from daemon.match_task_store import MatchTaskStore
 from daemon.media import MediaService
 from daemon.own_writes import OwnWrites
 from daemon.path_map import PathMap
@@ -145,7 +146,9 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
         if watch:
             tagging.sweep(await _written_to(store, config))
         await stack.enter_async_context(jobs.running())
-        matching = await _open_matching(stack, config, store, index, match_workers)
+        matching = await _open_matching(
+            stack, config, database=database, store=store, index=index, workers=match_workers
+        )
         path_map = PathMap(config.path_map)
         lookups = LookupService(
             LookupStore(database),
@@ -167,7 +170,7 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
             run_schedule(
                 scans=scans,
                 watcher=watcher,
-                store=store,
+                matches=matching[0],
                 jobs=jobs,
                 tagging=tagging,
                 lookups=lookups,
@@ -222,12 +225,19 @@ def engine_settings(config: Config) -> Settings:
 
 
 async def _open_matching(
-    stack: AsyncExitStack, config: Config, store: Store, index: IndexKeeper, workers: WorkerPool
+    stack: AsyncExitStack,
+    config: Config,
+    *,
+    database: Database,
+    store: Store,
+    index: IndexKeeper,
+    workers: WorkerPool,
 ) -> tuple[MatchService, ExplainService, WholeMatchService]:
     """Return what answers people's and programs' clips."""
     settings, state = engine_settings(config), config.state_dir
     matches = MatchService(
         store,
+        MatchTaskStore(database),
         workers,
         index_folder=index.folder,
         spool_folder=state / "spool",

@@ -1,17 +1,14 @@
 """Rows to values: the only place that knows the columns."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from uuid import UUID
 
-from psycopg import AsyncCursor
 from psycopg.errors import ForeignKeyViolation
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from daemon.changes import Changes, KnownFile
-from daemon.db import Connection, Database
+from daemon.db import Database, fetch, storable
 from daemon.rows import (
     Description,
     FailedFile,
@@ -20,12 +17,9 @@ from daemon.rows import (
     Library,
     PendingFile,
     RecordingCounts,
-    Task,
 )
 from daemon.scan import FoundFile
 from daemon.unknown import naming
-
-Parameters = Mapping[str, object]
 
 
 class Store:
@@ -36,23 +30,23 @@ class Store:
 
     async def add_library(self, root: bytes, *, watched: bool) -> int:
         """Return the library of this root, made if it is new."""
-        row = await self._one("add_library", {"root": root, "watched": watched})
-        return int(row[0])
+        [(library_id,)] = await self._database.rows("add_library", root=root, watched=watched)
+        return int(library_id)
 
     async def libraries(self) -> list[Library]:
         """Return all libraries."""
-        rows = await self._all("libraries", {})
+        rows = await self._database.rows("libraries")
         return [Library(row[0], bytes(row[1]), row[2], row[3] is not None) for row in rows]
 
     async def known_files(self, library_id: int, below: Iterable[bytes] | None = None) -> list[KnownFile]:
         """Return the files of a library, or those at or below the given paths."""
         if below is None:
-            rows = await self._all("known_files", {"library_id": library_id})
+            rows = await self._database.rows("known_files", library_id=library_id)
         else:
             paths = list(below)
             folders = [path + b"/" if path else b"" for path in paths]
-            rows = await self._all(
-                "known_files_below", {"library_id": library_id, "paths": paths, "folders": folders}
+            rows = await self._database.rows(
+                "known_files_below", library_id=library_id, paths=paths, folders=folders
             )
         return [KnownFile(row[0], bytes(row[1]), *row[2:]) for row in rows]
 
@@ -69,7 +63,7 @@ class Store:
         """
         library = {"library_id": library_id}
         queries = self._database.queries
-        async with self._cursor() as cursor:
+        async with self._database.cursor() as cursor:
             # Moves first: their new paths may be where another file was, their old ones where one is now.
             for known, found in changes.moved:
                 moved = library | {"file_id": known.file_id, "path": found.path}
@@ -104,20 +98,20 @@ class Store:
 
     async def pending_without_job(self, limit: int, *, after: int = 0) -> list[int]:
         """Return the next file ids that wait for a fingerprint and for which no job is queued, ascending."""
-        rows = await self._all("pending_without_job", {"limit": limit, "after": after})
+        rows = await self._database.rows("pending_without_job", limit=limit, after=after)
         return [row[0] for row in rows]
 
     async def jobs_in_progress(self) -> set[str]:
         """Return the queueing locks of the jobs that are marked as being done."""
-        return {row[0] for row in await self._all("jobs_in_progress", {})}
+        return {row[0] for row in await self._database.rows("jobs_in_progress")}
 
     async def release_jobs(self, queueing_locks: Iterable[str]) -> None:
         """Forget jobs that nobody does any more: what they were for is pending, and is deferred again."""
-        await self._run("release_jobs", {"queueing_locks": list(queueing_locks)})
+        await self._database.rows("release_jobs", queueing_locks=list(queueing_locks))
 
     async def pending_file(self, file_id: int) -> PendingFile | None:
         """Return a file whose turn it is; None if it needs no fingerprint (any more)."""
-        rows = await self._all("pending_file", {"file_id": file_id})
+        rows = await self._database.rows("pending_file", file_id=file_id)
         return PendingFile(file_id, bytes(rows[0][0]), bytes(rows[0][1]), *rows[0][2:]) if rows else None
 
     async def save_ingested(self, file: PendingFile, ingested: IngestedFile) -> tuple[int, int | None] | None:
@@ -129,8 +123,8 @@ class Store:
         None if the file changed meanwhile: then nothing is stored.
         """
         queries = self._database.queries
-        async with self._cursor() as cursor:
-            row = await _fetch(
+        async with self._database.cursor() as cursor:
+            row = await fetch(
                 cursor,
                 queries["add_recording"],
                 {
@@ -141,7 +135,7 @@ class Store:
                 },
             )
             recording_id = int(row[0][0])
-            before = await _fetch(
+            before = await fetch(
                 cursor,
                 queries["file_indexed"],
                 {
@@ -169,7 +163,7 @@ class Store:
 
     async def attempt_failed(self, file: PendingFile) -> None:
         """Count an attempt at a file that stays pending, if it is still the same file."""
-        await self._run("attempt_failed", _same(file))
+        await self._database.rows("attempt_failed", **_same(file))
 
     async def file_failed(self, file: PendingFile, error: str, *, pause: timedelta | None = None) -> None:
         """Note why a file can't be fingerprinted, if it is still the same file.
@@ -178,23 +172,23 @@ class Store:
         ----------
         pause : after which it is tried again; None: it is not until it changes
         """
-        await self._run("file_failed", _same(file) | {"error": _text(error), "pause": pause})
+        await self._database.rows("file_failed", error=storable(error), pause=pause, **_same(file))
 
     async def retry_at_once(self, places: Iterable[bytes]) -> None:
         """Shorten the pause of the failed files at or below these absolute paths; see `retry_due_files`."""
-        await self._run("retry_at_once", {"places": list(places)})
+        await self._database.rows("retry_at_once", places=list(places))
 
     async def retry_due_files(self) -> None:
         """Have the failed files wait for a fingerprint whose pause is over."""
-        await self._run("retry_due_files", {})
+        await self._database.rows("retry_due_files")
 
     async def file_counts(self) -> dict[int, FileCounts]:
         """Return the counts of every library that has files."""
-        return {row[0]: FileCounts(*row[1:]) for row in await self._all("file_counts", {})}
+        return {row[0]: FileCounts(*row[1:]) for row in await self._database.rows("file_counts")}
 
     async def failed_files(self, limit: int) -> list[FailedFile]:
         """Return the files that can't be fingerprinted, latest first."""
-        rows = await self._all("failed_files", {"limit": limit})
+        rows = await self._database.rows("failed_files", limit=limit)
         return [
             FailedFile(bytes(root) + b"/" + bytes(path), error, retry_at)
             for root, path, error, retry_at in rows
@@ -202,19 +196,20 @@ class Store:
 
     async def drop_unused_recordings(self) -> None:
         """Forget recordings that no file has, present or missing, and that came from no playlist."""
-        await self._run("drop_unused_recordings", {})
+        await self._database.rows("drop_unused_recordings")
 
     async def recording_ids(self) -> list[int]:
         """Return the ids of all recordings, ascending."""
-        return [row[0] for row in await self._all("recording_ids", {})]
+        return [row[0] for row in await self._database.rows("recording_ids")]
 
     async def identity(self) -> str:
         """Return what tells this database from all others: ids mean something in it only."""
-        return str((await self._one("database_identity", {}))[0])
+        [(identity,)] = await self._database.rows("database_identity")
+        return str(identity)
 
     async def constellations(self, recording_ids: Sequence[int]) -> list[tuple[int, bytes]]:
         """Return ids and encoded constellations of those that (still) exist."""
-        rows = await self._all("constellations", {"recording_ids": list(recording_ids)})
+        rows = await self._database.rows("constellations", recording_ids=list(recording_ids))
         return [(recording_id, bytes(constellation)) for recording_id, constellation in rows]
 
     async def described(self, recording_ids: Sequence[int]) -> dict[int, Description]:
@@ -227,85 +222,19 @@ class Store:
 
     async def recording_counts(self) -> RecordingCounts:
         """Return how many recordings there are, how many of them references, and their seconds."""
-        return RecordingCounts(*await self._one("recording_counts", {}))
-
-    async def add_task(self, task_id: UUID) -> None:
-        """Note a match that was asked for."""
-        await self._run("add_task", {"task_id": task_id})
-
-    async def finish_task(
-        self,
-        task_id: UUID,
-        *,
-        result: list[dict[str, object]] | None = None,
-        outcome: str | None = None,
-        reason: str | None = None,
-        error: str | None = None,
-    ) -> None:
-        """Note a match's result, or why there is none."""
-        await self._run(
-            "finish_task",
-            {
-                "task_id": task_id,
-                "status": "success" if error is None else "fail",
-                "result": None if result is None else Jsonb(result),
-                "outcome": outcome,
-                "reason": reason,
-                "error": None if error is None else _text(error),
-            },
-        )
-
-    async def task(self, task_id: UUID) -> Task | None:
-        """Return a match that was asked for and has not expired."""
-        rows = await self._all("task", {"task_id": task_id})
-        return Task(*rows[0]) if rows else None
-
-    async def interrupt_tasks(self) -> None:
-        """Fail what was running when the service stopped."""
-        await self._run("interrupt_tasks", {})
-
-    async def expire_tasks(self, lifetime_s: float) -> None:
-        """Forget what was finished so long ago."""
-        await self._run("expire_tasks", {"lifetime_s": lifetime_s})
+        [counts] = await self._database.rows("recording_counts")
+        return RecordingCounts(*counts)
 
     async def _drop_or_refresh(self, recording_id: int) -> int | None:
         """Forget a recording that has lost a file, or name it after those it still has."""
-        parameters = {"recording_id": recording_id}
         try:
-            rows = await self._all("drop_unused_recording", parameters)
+            rows = await self._database.rows("drop_unused_recording", recording_id=recording_id)
         except ForeignKeyViolation:  # another file took it at this moment
             return None
         if rows:
             return recording_id
-        await self._run("refresh_reference", parameters)
+        await self._database.rows("refresh_reference", recording_id=recording_id)
         return None
-
-    @asynccontextmanager
-    async def _cursor(self) -> AsyncIterator[AsyncCursor[TupleRow]]:
-        connection: Connection
-        async with self._database.pool.connection() as connection, connection.cursor() as cursor:
-            yield cursor
-
-    async def _run(self, query: str, parameters: Parameters) -> None:
-        async with self._cursor() as cursor:
-            await cursor.execute(self._database.queries[query], parameters)
-
-    async def _all(self, query: str, parameters: Parameters) -> list[TupleRow]:
-        async with self._cursor() as cursor:
-            return await _fetch(cursor, self._database.queries[query], parameters)
-
-    async def _one(self, query: str, parameters: Parameters) -> TupleRow:
-        return (await self._all(query, parameters))[0]
-
-
-async def _fetch(cursor: AsyncCursor[TupleRow], query: str, parameters: Parameters) -> list[TupleRow]:
-    await cursor.execute(query.encode(), parameters)
-    return await cursor.fetchall()
-
-
-def _text(message: str) -> str:
-    """Return what PostgreSQL's text can hold: a message may quote a file's bytes, NUL and all."""
-    return message.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 def _same(file: PendingFile) -> dict[str, object]:

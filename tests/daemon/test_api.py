@@ -15,7 +15,7 @@ from synth import silence, write_audio, write_video
 from waiting import Served, changed, served, until
 
 from daemon.config import Config
-from daemon.store import Store
+from daemon.match_task_store import MatchTaskStore
 
 PIECE_S = 20.0
 TAGS = {"title": "So What", "artist": "Miles Davis", "album": "Kind of Blue"}
@@ -249,7 +249,7 @@ async def test_tasks_survive_a_restart_and_unfinished_ones_fail(config: Config, 
             assert task["status"] == "fail"
             assert "interrupted" in task["error"]
         assert await daemon.is_idle()
-        await daemon.services.store.expire_tasks(0)
+        await daemon.services.matches.expire(0)
         async with daemon.http.get(f"/task_status/{finished}") as response:
             assert (await _error(response))[0] == 404
 
@@ -269,15 +269,15 @@ async def test_a_task_left_by_a_killed_daemon_fails_at_the_next_start(config: Co
 async def test_an_answer_waits_until_the_database_is_back(
     daemon: Served, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store_of, tries = Store.finish_task, []
+    finish, tries = MatchTaskStore.finish, []
 
-    async def away_at_first(self: Store, *args: object, **kwargs: object) -> None:
+    async def away_at_first(self: MatchTaskStore, *args: object, **kwargs: object) -> None:
         tries.append(1)
         if len(tries) < 3:
             raise psycopg.OperationalError("gone")
-        await store_of(self, *args, **kwargs)  # type: ignore[arg-type]
+        await finish(self, *args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Store, "finish_task", away_at_first)
+    monkeypatch.setattr(MatchTaskStore, "finish", away_at_first)
     monkeypatch.setattr("daemon.match_service._STORE_AGAIN_S", 0)
     assert (await daemon.match(clip))["status"] == "success"
     assert len(tries) == 3
@@ -289,8 +289,8 @@ async def test_without_its_database_spectra_asks_to_come_back(
     async def away(*_: object) -> None:
         raise psycopg.OperationalError("host=secret gone")
 
-    monkeypatch.setattr(Store, "task", away)
-    monkeypatch.setattr(Store, "add_task", away)
+    monkeypatch.setattr(MatchTaskStore, "task", away)
+    monkeypatch.setattr(MatchTaskStore, "add", away)
     for response in (
         await daemon.http.get(UNKNOWN_TASK),
         await daemon.http.post("/match_file", data=clip.read_bytes()),

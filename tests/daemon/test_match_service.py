@@ -191,7 +191,7 @@ async def test_an_answer_waits_for_a_database_that_is_away(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(match_service, "_STORE_AGAIN_S", 0)
-    finish = services.store.finish_task
+    finish = services.matches._asked.finish
     away = [psycopg.OperationalError("away")] * 2
 
     async def finish_later(*args: object, **kwargs: object) -> None:
@@ -199,7 +199,7 @@ async def test_an_answer_waits_for_a_database_that_is_away(
             raise away.pop()
         await finish(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(services.store, "finish_task", finish_later)
+    monkeypatch.setattr(services.matches._asked, "finish", finish_later)
     assert (await match(services, CLIP)).status == "success"
     assert not away
 

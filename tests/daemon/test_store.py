@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from hashlib import sha256
-from uuid import uuid4
 
 import pytest
 
@@ -230,12 +229,6 @@ async def test_reasons_may_quote_anything(store: Store, library_id: int) -> None
     await scanned(store, library_id, found(b"a"))
     await store.file_failed(await pending(store, library_id, b"a"), "a\0b\udce9c")
     assert await store.failed_files(5) == [FailedFile(b"/music/a", "a\ufffdb?c", retry_at=None)]
-    task_id = uuid4()
-    await store.add_task(task_id)
-    await store.finish_task(task_id, error="a\0b\udce9c")
-    task = await store.task(task_id)
-    assert task is not None
-    assert task.error == "a\ufffdb?c"
 
 
 async def test_attempts_are_counted_without_end(store: Store, library_id: int, database: Database) -> None:
@@ -243,32 +236,3 @@ async def test_attempts_are_counted_without_end(store: Store, library_id: int, d
     async with database.pool.connection() as connection:
         await connection.execute("UPDATE files SET attempts = 1000")
     assert (await pending(store, library_id, b"a")).attempts == 1000
-
-
-async def test_a_task_ends_once(store: Store) -> None:
-    done, interrupted = uuid4(), uuid4()
-    await store.add_task(done)
-    await store.add_task(interrupted)
-    await store.finish_task(done, result=[{"song_id": 1}])
-    await store.finish_task(done, error="too late")
-    await store.interrupt_tasks()
-    task = await store.task(done)
-    assert task is not None
-    assert (task.status, task.result, task.error) == ("success", [{"song_id": 1}], None)
-    task = await store.task(interrupted)
-    assert task is not None
-    assert task.status == "fail"
-    assert task.error is not None
-    assert task.error.startswith("interrupted: ")
-
-
-async def test_finished_tasks_expire_and_pending_ones_do_not(store: Store) -> None:
-    done, waiting = uuid4(), uuid4()
-    await store.add_task(done)
-    await store.add_task(waiting)
-    await store.finish_task(done, result=[])
-    await store.expire_tasks(3_600)
-    assert await store.task(done)
-    await store.expire_tasks(0)
-    assert await store.task(done) is None
-    assert await store.task(waiting)

@@ -48,7 +48,7 @@ class Done(Counter[str]):
         return do
 
     def services(self) -> dict[str, Any]:
-        names = {"store": "expire_tasks", "lookups": "expire", "tagging": "recover"}
+        names = {"matches": "expire", "lookups": "expire", "tagging": "recover"}
         made: dict[str, Any] = {
             each: SimpleNamespace(**{name: self.doing(each)}) for each, name in names.items()
         }
