@@ -6,9 +6,10 @@ import psycopg
 
 from daemon.cli_output import counted, err, out
 from daemon.progress import Amount, show_progress
+from daemon.root_watch import NOT_LOOKED_AT
 from daemon.rows import FileCounts, Library
 from daemon.services import Services
-from daemon.watcher import NOT_LOOKED_AT, RootStatus
+from daemon.watcher import RootStatus
 
 
 async def show_first_scan(services: Services) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD, Mask, WatchDescriptor
 
-from daemon import watcher as watcher_module
+from daemon import root_watch
 from daemon.inotify_watch import InotifyWatch, _Inotify
 from daemon.mounts import file_system_of, is_network_file_system
 from daemon.settle import SettleQueue, Stamp
@@ -345,7 +345,7 @@ async def test_a_recheck_of_a_healthy_root_keeps_its_watch(
 
 
 async def test_a_network_file_system_is_polled(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watcher_module, "file_system_of", lambda path, mountinfo: "nfs4")
+    monkeypatch.setattr(root_watch, "file_system_of", lambda path, mountinfo: "nfs4")
     async with watched(root) as (watcher, listener):
         [status] = watcher.status()
         assert (status.state, status.reason) == ("polling", "nfs4 tells nothing of distant changes")
