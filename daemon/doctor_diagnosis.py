@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from daemon.answering import in_own_thread
 from daemon.errors import DaemonError
 from daemon.library import shown
 
@@ -45,23 +45,20 @@ def trouble(subject: str, sentence: str) -> Diagnosis:
 async def looked(subject: str, look: Look, *, within_s: float = LOOK_S) -> list[Diagnosis]:
     """Return what a look finds; also one that hangs or stumbles is a finding, and holds up no other."""
     found: list[Diagnosis] = []
-    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    # Not asyncio's threads: the end of the program would wait for one that a dead disk holds.
-    threading.Thread(target=_look, args=(look, found, ended), daemon=True, name=f"look at {subject}").start()
-    try:
-        async with asyncio.timeout(within_s):
-            await ended
-    except TimeoutError:
+    looking = in_own_thread(_look, look, found)
+    await asyncio.wait([looking], timeout=within_s)
+    if not looking.done():
         sentence = (
             f"no answer in {within_s:.0f} s: a disk, network share or server hangs; see to it, then ask again"
         )
         return [*found, trouble(subject, sentence)]
-    except (DaemonError, OSError) as error:
+    error = looking.exception()
+    if error is None:
+        return found
+    if isinstance(error, DaemonError | OSError):
         return [*found, trouble(subject, str(error))]
-    except Exception as error:
-        log.debug("looking at %s failed", subject, exc_info=True)
-        return [*found, trouble(subject, f"can't be looked at ({type(error).__name__}: {error!s:.200})")]
-    return found
+    log.debug("looking at %s failed", subject, exc_info=error)
+    return [*found, trouble(subject, f"can't be looked at ({type(error).__name__}: {error!s:.200})")]
 
 
 def named(path: Path) -> str:
@@ -74,23 +71,6 @@ def megabytes(size_bytes: float) -> str:
     return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"
 
 
-def _look(look: Look, found: list[Diagnosis], ended: "asyncio.Future[None]") -> None:
-    failed: Exception | None = None
-    try:
-        for each in look():
-            found.append(each)  # noqa: PERF402 - what was found before it stumbled counts
-    except Exception as error:  # noqa: BLE001 - told by who waits for it
-        failed = error
-
-    def settle() -> None:
-        if ended.done():  # given up
-            return
-        if failed is None:
-            ended.set_result(None)
-        else:
-            ended.set_exception(failed)
-
-    try:
-        ended.get_loop().call_soon_threadsafe(settle)
-    except RuntimeError:  # closed: nobody waits any more
-        log.debug("a look ended after the program did")
+def _look(look: Look, found: list[Diagnosis]) -> None:
+    for each in look():
+        found.append(each)  # noqa: PERF402 - what was found before it stumbled counts

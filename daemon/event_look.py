@@ -1,9 +1,8 @@
-"""What those who follow the daemon are told: its state, its playlists, and that changes were made."""
+"""What those who follow the daemon are told: its state, its playlists, and that files have changed."""
 
 from collections.abc import Mapping
 
 from daemon.api_playlists import describe_playlists
-from daemon.db import fetch
 from daemon.events import Seen
 from daemon.services import Services
 from daemon.status import describe_status
@@ -19,7 +18,6 @@ async def look_at(services: Services) -> Mapping[str, Seen]:
 
 
 async def _changes(services: Services) -> Seen:
-    database = services.database
-    async with database.pool.connection() as connection, connection.cursor() as cursor:
-        [(latest, count, mark)] = await fetch(cursor, database.queries["changes_mark"], {})
-    return Seen({"latest": latest, "count": count}, mark)
+    [(latest, count, mark)] = await services.database.rows("changes_mark")
+    # What was read anew, or is proposed now, may leave every count as it was.
+    return Seen({"latest": latest, "count": count}, (mark, services.identification.identify.news))

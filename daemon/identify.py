@@ -64,9 +64,12 @@ class IdentifyService:
         self._settings = settings
         self._request = request
         self._attempts = Attempts(index, "file")
+        self.news = 0
+        """Grows with each file that was fingerprinted or decided on."""
 
     async def arrived(self, file_id: int, recording_id: int) -> None:
         """Ask for what follows from a file that was just fingerprinted. Raises psycopg.Error."""
+        self.news += 1
         await self._store.forget_proposal_of_named(file_id)
         if not self._looks.file_ids():
             await self._store.offer_to_nobody(recording_id)
@@ -105,6 +108,7 @@ class IdentifyService:
                 decision = await self._decided(file, references)
                 if not await self._note(file, decision):
                     return False
+                self.news += 1
                 if not look.is_stale:
                     return True
 

@@ -6,7 +6,7 @@ import { createContext, useContext, useEffect, useState } from "./html.js";
  * @typedef {object} Live
  * @property {any} status the answer to GET /status; null until it is known
  * @property {any} playlists the answer to GET /playlists; null until it is known
- * @property {number} changes grows whenever a change was written, undone or confirmed
+ * @property {number} changes grows whenever a change was written, undone or confirmed, or a file was read or decided on
  * @property {boolean} isConnected
  * @property {string | null} trouble why nothing new comes
  */

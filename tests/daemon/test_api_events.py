@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import mutagen
 import psycopg
 import pytest
 from blockbuster import blockbuster_ctx
@@ -111,6 +112,26 @@ async def test_what_is_written_undone_and_confirmed_is_told(daemon: Served, musi
         async with asyncio.timeout(30), daemon.http.post(f"/changes/{change.change_id}/undo") as answer:
             assert answer.status == 200
         assert await stream.next("changes") == told
+
+
+async def test_a_file_that_another_program_retags_is_told_though_all_counts_stay(
+    daemon: Served, music: Path
+) -> None:
+    path = make_tagged(music, "mp3")
+    await daemon.learn(music)
+    async with followed(daemon) as stream:
+        status = await stream.next("status")
+        await stream.next("changes")
+        await asyncio.to_thread(_retag, path)
+        await daemon.learn(music)
+        assert await stream.next("changes") == {"latest": None, "count": 0}
+        assert (await daemon.local.get("/status"))["files"] == status["files"]
+
+
+def _retag(path: Path) -> None:
+    tags = mutagen.File(path, easy=True)
+    tags["title"] = "Otherwise"
+    tags.save()
 
 
 async def _is_done(daemon: Served, change_id: int) -> bool:

@@ -158,7 +158,7 @@ async def test_a_kill_leaves_one_of_two_files_and_a_journal_that_says_which(
         naming = "named" if is_tagged else "unknown"
         library = await services.library.add(music, watched=False)
         assert (await services.library.reconcile(library)).changed == 0
-        assert await rows(services, "SELECT naming, status, attempts FROM files") == [(naming, "indexed", 1)]
+        assert await rows(services, "SELECT naming, status, attempts FROM files") == [(naming, "indexed", 0)]
         if is_tagged:
             [change] = await services.journal.changes()
             assert isinstance(await services.tagging.undo(change.change_id), Undone)
