@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from blockbuster import blockbuster_ctx
 from fake_youtube import address, install
+from identifying import is_settled
 from tagged_files import make as make_tagged
 from waiting import Served, changed, served, until
 from yarl import URL
@@ -119,11 +120,13 @@ async def test_a_file_that_another_program_retags_is_told_though_all_counts_stay
 ) -> None:
     path = make_tagged(music, "mp3")
     await daemon.learn(music)
+    await until(lambda: is_settled(daemon.services))
     async with followed(daemon) as stream:
         status = await stream.next("status")
         await stream.next("changes")
         await asyncio.to_thread(_retag, path)
         await daemon.learn(music)
+        await until(lambda: is_settled(daemon.services))
         assert await stream.next("changes") == {"latest": None, "count": 0}
         assert (await daemon.local.get("/status"))["files"] == status["files"]
 
