@@ -20,7 +20,7 @@ from daemon.errors import DatabaseInUse, DatabaseUnreachable, SchemaTooNew
 
 _numbers = count()
 SOURCES = "\n".join(path.read_text() for path in Path(daemon.__file__).parent.glob("*.py"))
-CALLED = re.compile(r'(?:_run|_all|_one|_note)\(\s*"(\w+)"|queries\["(\w+)"\]')
+CALLED = re.compile(r'(?:\brows|_one|_note)\(\s*"(\w+)"|queries\["(\w+)"\]')
 
 
 @pytest.fixture

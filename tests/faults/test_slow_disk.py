@@ -16,7 +16,7 @@ from synth import music as tune
 from synth import write_audio
 from waiting import Served, changed, served, until, wait_until
 
-from daemon import answering, change_writer, scheduler, watcher, workers
+from daemon import answering, change_writer, root_watch, scheduler, workers
 from daemon.change_rows import Change
 from daemon.change_undoing import Undone
 from daemon.config import Config
@@ -38,7 +38,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answering, "_ASK_AGAIN_S", 0.2)
     monkeypatch.setattr(scheduler, "_LOOK_FOR_DUE_S", 0.2)
     monkeypatch.setattr(scheduler, "_RECOVER_EVERY_S", 1)
-    monkeypatch.setattr(watcher, "_ASK_EVERY_S", 0.2)
+    monkeypatch.setattr(root_watch, "_ASK_EVERY_S", 0.2)
     monkeypatch.setattr(workers, "_GONE_S", 0.5)
     monkeypatch.setattr(change_writer, "_DELETE_S", 0.5)
 
