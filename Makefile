@@ -46,7 +46,7 @@ uninstall: ## Remove the service; what it knows and its configuration stay
 	@sh systemd/install.sh uninstall
 
 test: $(VENV)/.installed-dev ## Run the tests
-	$(BIN)/pytest -n auto --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/pytest -n auto $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-dev ## ruff, mypy --strict, import directions
 	$(BIN)/ruff check .

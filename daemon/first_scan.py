@@ -23,7 +23,7 @@ async def show_first_scan(services: Services) -> None:
             total=sum(each.present for each in counts),
             left=sum(each.pending for each in counts),
             is_final=_all_are_known(services, libraries)
-            and all(services.library.last_look(each.library_id) is not None for each in libraries),
+            and all(_is_looked_through(services, each) for each in libraries),
         )
 
     try:
@@ -47,6 +47,16 @@ def _all_are_known(services: Services, libraries: list[Library]) -> bool:
     return all(
         os.fsencode(each.root) in known or (each.state == "offline" and each.reason != NOT_LOOKED_AT)
         for each in _roots(services)
+    )
+
+
+def _is_looked_through(services: Services, library: Library) -> bool:
+    """Tell whether the first look has ended, and what it left out as too new was looked at, too."""
+    look = services.library.last_look(library.library_id)
+    if look is None:
+        return False
+    return not look.again or not any(
+        each.pending for each in _roots(services) if os.fsencode(each.root) == library.root
     )
 
 

@@ -220,9 +220,10 @@ class LibraryService:
                 looked.missing,
                 len(unreadable),
             )
+        await self._request_ingest()
+        # Last: who is told of it goes on with `again` at once, so that nobody meets it in between.
         if below is None:
             self._looks[library.library_id] = looked
-        await self._request_ingest()
         return looked
 
 

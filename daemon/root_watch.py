@@ -69,6 +69,7 @@ class RootWatch:
         self.state: State = "offline"
         self.reason: str | None = NOT_LOOKED_AT
         self.hangs = False
+        self._reporting = 0
         self.queue = SettleQueue(quiet_s=options.quiet_s, limit=options.limit, clock=options.clock)
         self._options = options
         self._wake = asyncio.Event()
@@ -87,6 +88,11 @@ class RootWatch:
             except Exception:
                 log.exception("%s: changes could not be taken in; it is looked through again", self.root)
                 self._reconcile_due_s = self._options.clock() + self._options.retry_s
+
+    @property
+    def pending(self) -> int:
+        """Return how many paths have changed and are not noted yet."""
+        return len(self.queue) + self._reporting
 
     def touch(self, paths: Iterable[bytes]) -> None:
         if kept := tuple(path for path in paths if not is_ignored(path)):
@@ -190,7 +196,11 @@ class RootWatch:
             if settled and self.state == "offline":
                 await self.recheck()
             if settled:
-                await self._options.on_settled(self.root, settled)
+                self._reporting = len(settled)
+                try:
+                    await self._options.on_settled(self.root, settled)
+                finally:
+                    self._reporting = 0
 
     def _heard(self, paths: tuple[bytes, ...], is_folder: bool) -> None:  # noqa: FBT001 - call_soon_threadsafe
         """Note an event's paths, together: both ends of a rename settle at once."""

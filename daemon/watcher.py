@@ -22,7 +22,7 @@ class RootStatus:
     reason: str | None
     """Why it is not simply watched, in words for the user."""
     pending: int
-    """Paths that changed lately and have not settled."""
+    """Paths that changed lately, and have not settled or are being noted."""
 
 
 class Watcher:
@@ -103,4 +103,4 @@ class Watcher:
     @staticmethod
     def _status(root: RootWatch) -> RootStatus:
         state, reason = ("offline", HANGS) if root.hangs else (root.state, root.reason)
-        return RootStatus(root.root, state, reason, len(root.queue))
+        return RootStatus(root.root, state, reason, root.pending)
