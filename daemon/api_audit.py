@@ -8,7 +8,7 @@ from aiohttp import web
 from daemon.audit import AuditStatus, Report
 from daemon.audit_rows import KINDS, FindingKind, Run, ShownFinding, ShownMember
 from daemon.audit_run import Progress
-from daemon.json_body import json_body
+from daemon.json_body import json_flag
 from daemon.keys import SERVICES
 from daemon.library import shown
 from daemon.query_numbers import page
@@ -37,7 +37,7 @@ async def get_audit(request: web.Request) -> web.Response:
 
 async def start_audit(request: web.Request) -> web.Response:
     """Start an audit, unless one runs; answer with the one that runs now."""
-    fresh = await _fresh(request)
+    fresh = await json_flag(request, "fresh")
     audit = request.app[SERVICES].audit
     await audit.begin(fresh=fresh)
     return web.json_response(_status(await audit.status()), status=web.HTTPAccepted.status_code)
@@ -141,14 +141,3 @@ def _kind(text: str | None) -> FindingKind | None:
         if text == kind:
             return kind
     raise web.HTTPBadRequest(text=f"`kind` must be one of {', '.join(KINDS)}.")
-
-
-async def _fresh(request: web.Request) -> bool:
-    if not request.can_read_body:
-        return False
-    body = await json_body(request, 'The body must be JSON: {"fresh": false}.')
-    is_known = isinstance(body, dict) and not body.keys() - {"fresh"}
-    fresh = body.get("fresh", False) if is_known else None
-    if not isinstance(fresh, bool):
-        raise web.HTTPBadRequest(text='The body must be {"fresh": true}, {"fresh": false} or nothing.')
-    return fresh

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from daemon.change_rows import Change
-from daemon.json_body import json_body
+from daemon.json_body import json_flag
 from daemon.keys import SERVICES
 from daemon.library import shown
 from daemon.query_numbers import LARGEST_ID, number_in_path, refuse_others
@@ -62,7 +62,7 @@ async def get_change(request: web.Request) -> web.Response:
 async def undo_change(request: web.Request) -> web.Response:
     """Undo a change, and answer with what became of it; 409 with the reason if it can't be undone."""
     change_id = _change_id(request)
-    force = await _force(request)
+    force = await json_flag(request, "force")
     services = request.app[SERVICES]
     if await services.journal.change(change_id) is None:
         raise web.HTTPNotFound(text="There is no such change; GET /changes lists them.")
@@ -143,17 +143,6 @@ def _number(query: dict[str, str], name: str, largest: int) -> int | None:
 
 def _change_id(request: web.Request) -> int:
     return number_in_path(request, "change_id", "A change is named by its number; GET /changes lists them.")
-
-
-async def _force(request: web.Request) -> bool:
-    if not request.can_read_body:
-        return False
-    body = await json_body(request, 'The body must be JSON: {"force": false}.')
-    is_known = isinstance(body, dict) and not body.keys() - {"force"}
-    force = body.get("force", False) if is_known else None
-    if not isinstance(force, bool):
-        raise web.HTTPBadRequest(text='The body must be {"force": true}, {"force": false} or nothing.')
-    return force
 
 
 def _when(moment: datetime | None) -> str | None:
