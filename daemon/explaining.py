@@ -31,6 +31,8 @@ _RETRY_AFTER_S = 10
 """What a full queue asks for: a picture takes two or three seconds."""
 _LEAST_MEMORY_BYTES = 512_000_000
 """matplotlib and librosa do not fit into the 256 MB that is enough to match."""
+_END_S = 5.0
+"""At the end, clips get so long to be removed: their disk may hang."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class ExplainService:
         self._arriving = Arriving()
         self._turn = asyncio.Lock()
         self._pending = 0
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
         self._workers: WorkerPool | None = None
 
     @property
@@ -86,9 +90,15 @@ class ExplainService:
         return self._workers.pids() if self._workers else []
 
     async def stop(self) -> None:
-        """End the process that draws; who waits for the picture meets WorkerDied."""
+        """End the process that draws, and wait until all clips are gone.
+
+        Who still waits for a picture meets WorkerDied.
+        """
         if self._workers:
             await self._workers.stop()
+        with suppress(TimeoutError):  # the next start empties the folder
+            async with asyncio.timeout(_END_S):
+                await self._at_rest.wait()
 
     async def explain(self, chunks: AsyncIterator[bytes], *, announced_bytes: int | None) -> Explained:
         """Take a clip as it arrives, match it and draw why; cancelled or done, nothing of it is left.
@@ -103,6 +113,7 @@ class ExplainService:
         if self._pending >= _MOST_PENDING and not self._arriving.make_room():
             raise ClipQueueFull(_RETRY_AFTER_S)
         self._pending += 1
+        self._at_rest.clear()
         spooled = self._spool_folder / str(uuid4())
         try:
             async with aclosing(self._arriving.paced(chunks)) as paced:
@@ -117,9 +128,16 @@ class ExplainService:
             # Its first fact is the file's name: ours, which tells the sender nothing.
             raise type(error)("the clip", *error.args[1:]) from error
         finally:
-            self._pending -= 1
+            await asyncio.shield(self._remove(spooled))  # who is cancelled may be cancelled again
+
+    async def _remove(self, spooled: Path) -> None:
+        try:
             with suppress(OSError):  # the next start empties the folder
                 await asyncio.to_thread(spooled.unlink, missing_ok=True)
+        finally:
+            self._pending -= 1
+            if self._pending == 0:
+                self._at_rest.set()
 
     @asynccontextmanager
     async def _process(self) -> AsyncIterator[WorkerPool]:

@@ -4,6 +4,7 @@ import asyncio
 import io
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -165,6 +166,33 @@ async def test_the_end_of_the_daemon_ends_what_is_drawn(
     await asyncio.wait([asking])
     assert asking.cancelled() or asking.exception()
     assert not psutil.pid_exists(pid)
+    assert list(daemon.spool.iterdir()) == []
+
+
+async def test_the_end_waits_until_the_clip_is_removed(
+    daemon: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clip_match, "shortlist_clip", worker_tasks.wait_with_clip)
+    explanations = daemon.services.explanations
+    asking = await begin(daemon)
+    await until(lambda: explanations.pids() and list(daemon.spool.iterdir()))
+    unlink, removing, removed = Path.unlink, threading.Event(), threading.Event()
+
+    def held(path: Path, *, missing_ok: bool = False) -> None:
+        removing.set()
+        removed.wait()
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", held)
+    stopping = asyncio.create_task(explanations.stop())
+    try:
+        asking.cancel()
+        await until(removing.is_set)
+        await asyncio.wait([stopping], timeout=0.2)
+        assert not stopping.done()
+    finally:
+        removed.set()
+    await stopping
     assert list(daemon.spool.iterdir()) == []
 
 
