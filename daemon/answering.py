@@ -42,26 +42,35 @@ class _Ask:
 class Answering:
     """Asks folders, each once at a time, however many want to know: what hangs costs one thread a folder."""
 
-    def __init__(self, *, within_s: float | None = None) -> None:
-        self._within_s = ANSWER_S if within_s is None else within_s
+    def __init__(self) -> None:
         self._asks: dict[bytes, _Ask] = {}
 
-    async def answers(self, root: bytes) -> bool:
+    async def answers(self, root: bytes, *, within_s: float | None = None) -> bool:
         """Tell whether a folder answers, whatever it says."""
         try:
-            await self.look(root)
+            await self.look(root, within_s=within_s)
         except FolderHangs:
             return False
         return True
 
-    async def look(self, root: bytes) -> RootLook:
-        """Return how a folder is. Raises FolderHangs."""
+    async def look(self, root: bytes, *, within_s: float | None = None) -> RootLook:
+        """Return how a folder is.
+
+        Parameters
+        ----------
+        within_s : what is waited for an answer, from when it was first asked for; else ANSWER_S
+
+        Raises
+        ------
+        FolderHangs
+        """
         loop = asyncio.get_running_loop()
         ask = self._asks.get(root)
         if ask is None or ask.look.done():
             ask = _Ask(loop.time(), in_own_thread(look_at_root, Path(os.fsdecode(root))))
             self._asks[root] = ask
-        await asyncio.wait([ask.look], timeout=max(0.0, ask.began_s + self._within_s - loop.time()))
+        end_s = ask.began_s + (ANSWER_S if within_s is None else within_s)
+        await asyncio.wait([ask.look], timeout=max(0.0, end_s - loop.time()))
         if not ask.look.done():
             raise FolderHangs(root.decode(errors="replace"))
         return ask.look.result()

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from daemon.answering import Answering
 from daemon.config_options import Tagging
 from daemon.db import Database
 from daemon.identify import IdentifyService
@@ -43,12 +44,13 @@ def set_up_identification(
     workers: WorkerPool,
     journal: Journal,
     tagging: TaggingService,
+    answering: Answering,
     options: Tagging,
     settings: Settings,
 ) -> Identification:
     """Return the services, whose jobs are registered."""
     store, looks = ReviewStore(database), Looks()
-    reader = SourceReader(store, workers)
+    reader = SourceReader(store, workers, answering)
     writer = NameWriter(store, reader, tagging, options)
 
     async def request(file_ids: Collection[int], recording_ids: Collection[int]) -> None:

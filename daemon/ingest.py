@@ -34,9 +34,9 @@ class IngestService:
         workers: WorkerPool,
         index: IndexKeeper,
         settings: Settings,
+        answering: Answering,
         *,
         on_indexed: Callable[[int, int], Awaitable[object]] | None = None,
-        answering: Answering | None = None,
     ) -> None:
         """`on_indexed` is awaited with the file and its recording once both are stored."""
         self._store = store
@@ -44,7 +44,7 @@ class IngestService:
         self._index = index
         self._settings = settings
         self._on_indexed = on_indexed
-        self._answering = answering or Answering()
+        self._answering = answering
 
     async def ingest(self, file_id: int) -> None:
         """Bring a pending file to `indexed` or `failed`.

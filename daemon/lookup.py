@@ -56,6 +56,7 @@ class LookupService:
         store: LookupStore,
         library: LibraryService,
         path_map: PathMap,
+        answering: Answering,
         *,
         roots: Sequence[Path],
         extensions: AbstractSet[str],
@@ -70,7 +71,7 @@ class LookupService:
         self._extensions = extensions
         self._options = options
         self._most_waiting = most_waiting
-        self._answering = Answering(within_s=_ANSWER_S)
+        self._answering = answering
 
     async def find(self, asked: Asked) -> PlacedFile:
         """Return where a file is on this machine.
@@ -81,7 +82,9 @@ class LookupService:
         """
         local = self._path_map.to_local(_checked(asked.path), asked.source)
         # Each root is looked at to find the one that holds a path: one that hangs must not be.
-        answers = await asyncio.gather(*(self._answering.answers(root) for root in self._roots))
+        answers = await asyncio.gather(
+            *(self._answering.answers(root, within_s=_ANSWER_S) for root in self._roots)
+        )
         roots = dict(zip(self._roots, answers, strict=True))
         if any(is_at_or_below(local, root) for root, is_up in roots.items() if not is_up):
             raise LibraryOffline(HANGS, OFFLINE_RETRY_S)

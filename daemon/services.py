@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from daemon.answering import Answering
 from daemon.audit import AuditService
 from daemon.audit_store import AuditStore
 from daemon.config import Config
@@ -105,8 +106,10 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
         index = IndexKeeper(state / "index", store, ingest_workers, settings)
         stack.push_async_callback(index.stop)
         await index.start()
-        journal, own_writes = Journal(database), OwnWrites()
-        tagging = TaggingService(journal, ingest_workers, own_writes, quiet_s=config.tagging.quiet_s)
+        journal, own_writes, answering = Journal(database), OwnWrites(), Answering()
+        tagging = TaggingService(
+            journal, ingest_workers, own_writes, answering, quiet_s=config.tagging.quiet_s
+        )
         stack.push_async_callback(tagging.stop)
         await tagging.recover()
         # Two jobs more than processes: a file is read and a track downloaded while the others are decoded.
@@ -119,11 +122,14 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
             workers=ingest_workers,
             journal=journal,
             tagging=tagging,
+            answering=answering,
             options=config.tagging,
             settings=settings,
         )
         on_indexed = identification.identify.arrived
-        jobs.register_ingest(IngestService(store, ingest_workers, index, settings, on_indexed=on_indexed))
+        jobs.register_ingest(
+            IngestService(store, ingest_workers, index, settings, answering, on_indexed=on_indexed)
+        )
         playlists = await set_up_playlists(
             database,
             jobs,
@@ -154,6 +160,7 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
             LookupStore(database),
             library,
             path_map,
+            answering,
             roots=config.library.roots,
             extensions=library.extensions,
             options=config.tagging,
@@ -161,7 +168,7 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
         audit = AuditService(AuditStore(database), store, index, ingest_workers, settings)
         stack.push_async_callback(audit.stop)
         await audit.start()
-        watcher = await stack.enter_async_context(watching(config, library)) if watch else None
+        watcher = await stack.enter_async_context(watching(config, library, answering)) if watch else None
         media = MediaService(database, worker_limits(config))
         stack.push_async_callback(media.stop)
         scans = ScanNow(library, watcher, store)

@@ -24,10 +24,10 @@ _WITH_COVERS = 4
 class SourceReader:
     """Reads sources in worker processes: tags are parsed, and whose they are nobody knows."""
 
-    def __init__(self, store: ReviewStore, workers: WorkerPool) -> None:
+    def __init__(self, store: ReviewStore, workers: WorkerPool, answering: Answering) -> None:
         self._store = store
         self._workers = workers
-        self._answering = Answering()
+        self._answering = answering
 
     async def sources(self, recording_ids: Sequence[int], *, for_file: int) -> list[Source]:
         """Return who names these recordings, except the file itself; best first, then in their order.

@@ -55,11 +55,11 @@ class TaggingService:
         journal: Journal,
         workers: WorkerPool,
         own_writes: OwnWrites,
+        answering: Answering,
         *,
         quiet_s: float,
-        answering: Answering | None = None,
     ) -> None:
-        self._answering = answering or Answering()
+        self._answering = answering
         self.counters = TagCounters()
         self._journal = journal
         self._workers = workers

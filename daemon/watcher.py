@@ -40,6 +40,7 @@ class Watcher:
         roots: Sequence[Path],
         on_settled: Callable[[Path, frozenset[bytes]], Awaitable[None]],
         on_reconcile: Callable[[Path], Awaitable[None]],
+        answering: Answering,
         *,
         quiet_s: float = 2.5,
         reconcile_s: float = 600.0,
@@ -48,7 +49,6 @@ class Watcher:
         pending_limit: int = 10_000,
         extensions: AbstractSet[str] = AUDIO_EXTENSIONS,
         clock: Callable[[], float] = time.monotonic,
-        answering: Answering | None = None,
     ) -> None:
         self._reconcile_s = reconcile_s
         self._polling_reconcile_s = polling_reconcile_s
@@ -60,7 +60,7 @@ class Watcher:
             pending_limit,
             retry_s,
             clock,
-            answering or Answering(),
+            answering,
         )
         self._roots = {root: RootWatch(root, options) for root in roots}
         self._tasks: list[asyncio.Task[None]] = []

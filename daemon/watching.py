@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from daemon.answering import Answering
 from daemon.config import Config
 from daemon.library import LibraryService
 from daemon.watcher import Watcher
 
 
 @asynccontextmanager
-async def watching(config: Config, library: LibraryService) -> AsyncIterator[Watcher]:
+async def watching(config: Config, library: LibraryService, answering: Answering) -> AsyncIterator[Watcher]:
     """Watch the configured music folders while the context lasts, and look through them."""
     roots = {root: await library.add(root, watched=True) for root in config.library.roots}
 
@@ -27,6 +28,7 @@ async def watching(config: Config, library: LibraryService) -> AsyncIterator[Wat
         options.roots,
         on_settled,
         on_reconcile,
+        answering,
         quiet_s=options.quiet_s,
         reconcile_s=options.reconcile_every_s,
         polling_reconcile_s=options.reconcile_network_every_s,

@@ -16,6 +16,7 @@ from synth import noise, silence, tone, write_audio, write_video
 from waiting import until
 from worker_tasks import run_out_of_memory, stumble
 
+from daemon.answering import Answering
 from daemon.ingest import IngestService
 from daemon.scan import bigint
 from daemon.services import Services
@@ -229,7 +230,7 @@ class Instead:
 def service(services: Services, work: Callable[[Path], object]) -> IngestService:
     """Return an ingest service in whose work something comes between."""
     workers = Instead(services.ingest_workers, work)
-    return IngestService(services.store, workers, services.index, Settings())  # type: ignore[arg-type]
+    return IngestService(services.store, workers, services.index, Settings(), Answering())  # type: ignore[arg-type]
 
 
 async def noted(services: Services, music: Path) -> int:
@@ -313,7 +314,7 @@ async def test_what_a_decoder_stumbles_over_is_given_up_after_three_attempts(
     monkeypatch.setattr("daemon.ingest.fingerprint_file", stumble)
     write_audio(music / "one.wav", tune(1, 8))
     file_id = await noted(services, music)
-    ingest = IngestService(services.store, services.ingest_workers, services.index, Settings())
+    ingest = IngestService(services.store, services.ingest_workers, services.index, Settings(), Answering())
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             await ingest.ingest(file_id)
@@ -325,7 +326,9 @@ async def test_a_longer_file_than_allowed_fails(services: Services, music: Path)
     write_audio(music / "one.wav", tune(1, 8))
     settings = replace(Settings(), longest_decoded_s=5)
     file_id = await noted(services, music)
-    await IngestService(services.store, services.ingest_workers, services.index, settings).ingest(file_id)
+    await IngestService(
+        services.store, services.ingest_workers, services.index, settings, Answering()
+    ).ingest(file_id)
     assert await failures(services) == {"one.wav": "one.wav: longer than the 5 s that may be decoded"}
 
 

@@ -16,6 +16,7 @@ from ingesting import rows
 from waiting import until
 
 from daemon import lookup
+from daemon.answering import Answering
 from daemon.config import Config
 from daemon.file_names import AUDIO_EXTENSIONS
 from daemon.lookup import LookupService
@@ -56,6 +57,7 @@ def service(services: Services, music: Path, **options: Any) -> LookupService:
         LookupStore(services.database),
         services.library,
         PathMap([mapping]),
+        Answering(),
         roots=[music],
         extensions=AUDIO_EXTENSIONS,
         options=services.config.tagging,

@@ -25,6 +25,7 @@ from ingesting import indexed_ids, look, rows
 from mutagen.id3 import ID3
 from waiting import changed, until
 
+from daemon.answering import Answering
 from daemon.config import Config
 from daemon.config_options import Playlist
 from daemon.errors import WorkerDied
@@ -440,7 +441,7 @@ async def test_two_videos_with_the_same_sound_are_one_reference(
     assert await rows(services, "SELECT title, album, video_id FROM recordings") == [
         ("Piece 1", "Some Album", "video100001")
     ]
-    reader = SourceReader(services.identification.store, services.ingest_workers)
+    reader = SourceReader(services.identification.store, services.ingest_workers, Answering())
     sources = await reader.sources(await services.store.recording_ids(), for_file=0)
     assert [(each.kind, each.fields.date) for each in sources] == [
         (SourceKind.ALBUM_AUDIO, "1999"),

@@ -11,6 +11,7 @@ from identifying import ONE, at_once, piece, said, settle
 from synth import write_audio
 from waiting import until
 
+from daemon.answering import Answering
 from daemon.config import Config
 from daemon.lookup import LookupService
 from daemon.lookup_store import LookupStore
@@ -46,6 +47,7 @@ def hosting(services: Services, music: Path) -> Hosting:
         LookupStore(services.database),
         services.library,
         path_map,
+        Answering(),
         roots=[music],
         extensions=services.library.extensions,
         options=services.config.tagging,

@@ -28,6 +28,7 @@ from hypothesis.stateful import (
 )
 from tagged_files import content
 
+from daemon.answering import Answering
 from daemon.audio_digest import audio_digest
 from daemon.change_rows import Change
 from daemon.change_undoing import Undone
@@ -116,7 +117,7 @@ class Tagging(RuleBasedStateMachine):
         self.journal = Journal(self.database)
         self.store = Store(self.database)
         own_writes = OwnWrites()
-        self.tagging = TaggingService(self.journal, InThisProcess(), own_writes, quiet_s=0.0)  # type: ignore[arg-type]
+        self.tagging = TaggingService(self.journal, InThisProcess(), own_writes, Answering(), quiet_s=0.0)  # type: ignore[arg-type]
         self.library = LibraryService(
             self.store, AUDIO_EXTENSIONS, self._no_jobs, quiet_s=0.0, own_writes=own_writes
         )

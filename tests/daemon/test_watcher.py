@@ -11,6 +11,7 @@ import pytest
 from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD, Mask, WatchDescriptor
 
 from daemon import root_watch
+from daemon.answering import Answering
 from daemon.inotify_watch import InotifyWatch, _Inotify
 from daemon.mounts import file_system_of, is_network_file_system
 from daemon.settle import SettleQueue, Stamp
@@ -223,7 +224,7 @@ async def watched(root: Path, **options: Any) -> AsyncIterator[tuple[Watcher, Li
     """Watch a root; entered once the first reconcile was asked for."""
     listener = Listener()
     options = {"quiet_s": QUIET_S, "retry_s": QUIET_S} | options
-    watcher = Watcher([root], listener.on_settled, listener.on_reconcile, **options)
+    watcher = Watcher([root], listener.on_settled, listener.on_reconcile, Answering(), **options)
     await watcher.start()
     try:
         await listener.until_reconciled()
@@ -462,7 +463,7 @@ async def test_a_stopped_watcher_reports_nothing_and_can_stop_again(root: Path) 
 
 async def test_stopping_during_the_start_leaves_no_threads(root: Path) -> None:
     never: Callable[..., Awaitable[None]] = Listener().on_settled
-    watcher = Watcher([root], never, never, quiet_s=QUIET_S)
+    watcher = Watcher([root], never, never, Answering(), quiet_s=QUIET_S)
     await watcher.start()
     await asyncio.wait(watcher._tasks, timeout=0)
     await watcher.stop()
