@@ -10,7 +10,7 @@ from daemon.cli_match import match_clip, match_whole
 from daemon.cli_output import set_up_logging
 from daemon.cli_run import NOTHING_FOUND, AsJson, ConfigFile, load, run_with_client, until_indexed
 from daemon.client import Client
-from daemon.services import engine_settings
+from daemon.engine_settings import engine_settings
 
 
 def match(

@@ -16,8 +16,9 @@ from daemon.db import newest_schema
 from daemon.doctor_diagnosis import Diagnosis, named, trouble, well
 from daemon.doctor_lock import lock_holder
 from daemon.embedded_postgres import DATABASE
-from daemon.errors import DatabaseUnreachable, FolderUnreachable, SchemaTooNew
+from daemon.errors import DatabaseUnreachable, SchemaTooNew
 from daemon.postgres_binaries import MAJOR, PROGRAMS, installed_root
+from daemon.postgres_errors import FolderUnreachable
 from daemon.postgres_folder import ROLE, PostgresFolder, check_version
 from daemon.postgres_process import find_servers
 from daemon.postgres_socket import PORT

@@ -13,8 +13,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from daemon.errors import FolderUnreachable, FolderUnusable, ServerFailed
 from daemon.postgres_binaries import reachable_programs
+from daemon.postgres_errors import FolderUnreachable, FolderUnusable, ServerFailed
 from daemon.postgres_folder import ROLE, PostgresFolder, check_version, claim, create_data, lock
 from daemon.postgres_process import last_lines, start_server, stop_servers
 from daemon.postgres_socket import PORT, close_socket, open_socket

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from daemon.errors import BinariesMissing, FolderUnreachable
+from daemon.postgres_errors import BinariesMissing, FolderUnreachable
 from daemon.postgres_user import ServerUser, first_closed
 
 MAJOR: Final = 18

@@ -14,8 +14,8 @@ from typing import IO, Final
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from daemon.backup_errors import ClientFailed, ClientMissing
-from daemon.errors import BinariesMissing
 from daemon.postgres_binaries import PROGRAMS, installed_root
+from daemon.postgres_errors import BinariesMissing
 
 _VERSION: Final = re.compile(r"\(PostgreSQL\) (\d+)")
 _VERSION_S: Final = 30.0

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from daemon.errors import FolderInUse, FolderUnusable, OtherMajor, ServerFailed
 from daemon.postgres_binaries import MAJOR
+from daemon.postgres_errors import FolderInUse, FolderUnusable, OtherMajor, ServerFailed
 from daemon.postgres_user import ServerUser, run
 
 ROLE: Final = "spectra"

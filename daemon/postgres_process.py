@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from daemon.errors import ServerSurvives
+from daemon.postgres_errors import ServerSurvives
 from daemon.postgres_folder import PostgresFolder
 from daemon.postgres_socket import PORT
 from daemon.postgres_user import ServerUser, spawn

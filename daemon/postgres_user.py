@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from daemon.errors import NoServerUser
+from daemon.postgres_errors import NoServerUser
 
 PREFERRED_USERS: Final = ("spectra", "postgres", "nobody")
 

