@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from daemon.api_names import HEADLINE_HEADER, OUTCOME_HEADER
 from daemon.errors import WorkerDied
 from daemon.explaining import Explained, ExplainService
 from daemon.keys import SERVICES
@@ -13,9 +14,6 @@ from daemon.waiting_client import while_waiting
 from engine.errors import AudioError, IndexDamaged
 from engine.explain_words import headline
 
-OUTCOME_HEADER = "X-Spectra-Outcome"
-HEADLINE_HEADER = "X-Spectra-Headline"
-"""Percent-encoded UTF-8: a header holds ASCII."""
 _INDEX_RETRY_S = 60
 
 

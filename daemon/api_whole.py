@@ -4,6 +4,7 @@ from contextlib import aclosing
 
 from aiohttp import web
 
+from daemon.api_names import VERSION_PARAMETER
 from daemon.arriving import ClipTooSlow
 from daemon.errors import WorkerDied
 from daemon.keys import SERVICES
@@ -14,7 +15,6 @@ from daemon.whole_result import whole_result
 from engine.errors import CodecError, IndexDamaged
 from engine.settings import FINGERPRINT_VERSION
 
-VERSION_PARAMETER = "fingerprint_version"
 _INDEX_RETRY_S = 60
 
 

@@ -11,7 +11,6 @@ from rich.table import Table
 from daemon.cli_output import err, out, print_json, print_matches, print_table
 from daemon.client import Client, Matched
 from daemon.cue_sheet import MOST_TRACKS, cue_sheet, tracks_of
-from daemon.local_sound import constellation_of
 from engine.settings import Settings
 
 
@@ -45,6 +44,8 @@ async def match_whole(client: Client, file: Path, settings: Settings, *, as_json
     AudioError : the file is no audio, or too long
     RequestFailed, OSError
     """
+    from daemon.local_sound import constellation_of
+
     constellation = await constellation_of(file, settings, err)
     with err.status("matching"):
         found = await client.match_whole(constellation)

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -13,9 +13,10 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
-from daemon.config import Config
 from daemon.log_format import WithPriority, is_journal
-from daemon.malformed import quieten_malformed
+
+if TYPE_CHECKING:
+    from daemon.config import Config
 
 _WIDEST = 10_000
 """Characters of a line that goes to a file or another program."""
@@ -24,7 +25,7 @@ out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 
 
-def set_up_logging(config: Config, *, quiet: bool) -> None:
+def set_up_logging(config: "Config", *, quiet: bool) -> None:
     """Log to stderr; a command other than `serve` says only what went wrong."""
     level = logging.WARNING if quiet else logging.getLevelName(config.logging.level.upper())
     if err.is_terminal:
@@ -36,10 +37,9 @@ def set_up_logging(config: Config, *, quiet: bool) -> None:
         handlers[0].setFormatter(WithPriority())
     logging.basicConfig(level=level, format=pattern, handlers=handlers)
     _quieten(level)
-    quieten_malformed()
 
 
-def set_log_level(config: Config) -> None:
+def set_log_level(config: "Config") -> None:
     """Log what the configuration says from now on."""
     level = logging.getLevelName(config.logging.level.upper())
     logging.getLogger().setLevel(level)

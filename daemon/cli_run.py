@@ -1,20 +1,24 @@
-"""What every command does: load the configuration, run, and end with an exit code and a sentence."""
+"""What every command does: load the configuration, run, and end with an exit code and a sentence.
+
+What takes long to import is imported where it is used, here and in the commands: `spectra --help` shall not
+wait for it.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import aiohttp
-import psycopg
 import typer
 from rich.markup import escape
 
 from daemon.cli_output import err
 from daemon.client import Client, open_client
-from daemon.config import Config, load_config
 from daemon.progress import Amount, show_progress
 from engine.errors import SpectraError
+
+if TYPE_CHECKING:
+    from daemon.config import Config
 
 NOTHING_FOUND = 1
 TROUBLE = 1
@@ -27,8 +31,10 @@ ConfigFile = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for programs.")]
 
 
-def load(path: Path | None, overrides: Mapping[str, object] | None = None) -> Config:
+def load(path: Path | None, overrides: Mapping[str, object] | None = None) -> "Config":
     """Return the configuration, or say what is wrong with it and exit."""
+    from daemon.config import load_config
+
     try:
         return load_config(path, overrides=overrides)
     except SpectraError as error:
@@ -37,13 +43,16 @@ def load(path: Path | None, overrides: Mapping[str, object] | None = None) -> Co
 
 def run(work: Coroutine[Any, Any, None]) -> None:
     """Do the work; what goes wrong becomes a sentence and an exit code."""
+    from aiohttp import ClientError
+    from psycopg import Error
+
     try:
         asyncio.run(work)
-    except (SpectraError, OSError, aiohttp.ClientError, psycopg.Error) as error:
+    except (SpectraError, OSError, ClientError, Error) as error:
         raise failure(error) from error
 
 
-def run_with_client(config: Config, work: Callable[[Client], Coroutine[Any, Any, int]]) -> None:
+def run_with_client(config: "Config", work: Callable[[Client], Coroutine[Any, Any, int]]) -> None:
     """Do the work with a client, and exit with the code it returns."""
     codes: list[int] = []
 

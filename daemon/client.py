@@ -7,19 +7,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-import aiohttp
-
-from daemon.api_explain import HEADLINE_HEADER, OUTCOME_HEADER
-from daemon.api_whole import VERSION_PARAMETER
-from daemon.app import listening, make_app
-from daemon.config import Config
+from daemon.api_names import HEADLINE_HEADER, OUTCOME_HEADER, VERSION_PARAMETER
 from daemon.errors import DaemonError, RequestFailed, StateInUse
 from daemon.state_folder import socket_address
-from engine.decision import Outcome
 from engine.settings import FINGERPRINT_VERSION
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from daemon.config import Config
 
 _BASE = "http://localhost"
 _POLL_S = 0.1
@@ -48,13 +47,15 @@ class Matched:
     @property
     def is_ambiguous(self) -> bool:
         """Tell whether several recordings explain it about equally well."""
+        from engine.decision import Outcome  # numpy: not for commands that ask nothing of the kind
+
         return self.outcome == Outcome.AMBIGUOUS
 
 
 class Client:
     """Asks a daemon over its Unix socket: the REST API, without a token."""
 
-    def __init__(self, session: aiohttp.ClientSession, *, is_own: bool = False) -> None:
+    def __init__(self, session: "aiohttp.ClientSession", *, is_own: bool = False) -> None:
         self._session = session
         self.is_own = is_own
         """The daemon lives as long as this command only: it has just started, and may still be building."""
@@ -101,7 +102,7 @@ class Client:
         return found
 
     @asynccontextmanager
-    async def _uploading(self, path: str, file: Path) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _uploading(self, path: str, file: Path) -> AsyncIterator["aiohttp.ClientResponse"]:
         with await asyncio.to_thread(file.open, "rb") as clip:
             headers = {"Content-Type": "application/octet-stream"}
             async with self._session.post(_BASE + path, data=clip, headers=headers) as response:
@@ -109,7 +110,7 @@ class Client:
 
 
 @asynccontextmanager
-async def open_client(config: Config) -> AsyncIterator[Client]:
+async def open_client(config: "Config") -> AsyncIterator[Client]:
     """Yield a client of the daemon that has the state folder, or of our own if none has it.
 
     Raises
@@ -120,6 +121,8 @@ async def open_client(config: Config) -> AsyncIterator[Client]:
         async with _connected(config) as client:
             yield client
         return
+    from daemon.app import listening, make_app  # the whole daemon: a second that most commands need not wait
+
     failed: list[DaemonError] = []
     try:
         app = make_app(config, failed.append, watch=False)
@@ -132,7 +135,7 @@ async def open_client(config: Config) -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def running_daemon(config: Config) -> AsyncIterator[Client | None]:
+async def running_daemon(config: "Config") -> AsyncIterator[Client | None]:
     """Yield a client of the daemon that has the state folder; None if none answers."""
     if not await _is_answered(config):
         yield None
@@ -141,7 +144,7 @@ async def running_daemon(config: Config) -> AsyncIterator[Client | None]:
         yield client
 
 
-async def _until_answered(config: Config) -> None:
+async def _until_answered(config: "Config") -> None:
     try:
         async with asyncio.timeout(_STARTING_S):
             while not await _is_answered(config):  # noqa: ASYNC110 - another process
@@ -150,26 +153,29 @@ async def _until_answered(config: Config) -> None:
         raise StateInUse(str(config.state_dir)) from error
 
 
-async def _is_answered(config: Config) -> bool:
+async def _is_answered(config: "Config") -> bool:
+    from aiohttp import ClientError
+
     if not await asyncio.to_thread(os.path.isdir, config.state_dir):
         return False
     async with _connected(config) as client:
         try:
             await client.get("/ping")
-        except aiohttp.ClientError:
+        except ClientError:
             return False
     return True
 
 
 @asynccontextmanager
-async def _connected(config: Config, *, is_own: bool = False) -> AsyncIterator[Client]:
+async def _connected(config: "Config", *, is_own: bool = False) -> AsyncIterator[Client]:
+    from aiohttp import ClientSession, ClientTimeout, UnixConnector
+
     with socket_address(config.state_dir) as address:
-        connector = aiohttp.UnixConnector(address)
-        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout()) as session:
+        async with ClientSession(connector=UnixConnector(address), timeout=ClientTimeout()) as session:
             yield Client(session, is_own=is_own)
 
 
-async def _answer(response: aiohttp.ClientResponse) -> Any:
+async def _answer(response: "aiohttp.ClientResponse") -> Any:
     body = await response.json()
     if response.status >= 400 and "checks" not in body:  # /health answers 503 with what is wrong
         raise RequestFailed(body.get("error") or f"the daemon answered {response.status}")

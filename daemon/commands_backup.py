@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from daemon.cli_backup import show_backup, show_restore
 from daemon.cli_output import set_up_logging
 from daemon.cli_run import AsJson, ConfigFile, load, run
 
@@ -29,6 +28,8 @@ def backup(
 
     Example: spectra backup /mnt/backup/spectra.tar
     """
+    from daemon.cli_backup import show_backup
+
     loaded = load(config)
     set_up_logging(loaded, quiet=True)
     run(show_backup(loaded, file, force=force, with_secrets=with_secrets, as_json=as_json))
@@ -43,6 +44,8 @@ def restore(file: Archive, config: ConfigFile = None, as_json: AsJson = False) -
 
     Example: spectra restore /mnt/backup/spectra.tar
     """
+    from daemon.cli_backup import show_restore
+
     loaded = load(config)
     set_up_logging(loaded, quiet=True)
     run(show_restore(loaded, file, as_json=as_json))

@@ -5,26 +5,23 @@ import os
 import threading
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from aiohttp import web
 from rich.markup import escape
 from rich.table import Table
 
 from daemon.blocking_threads import leaving_what_hangs
-from daemon.cli_doctor import show_diagnoses
 from daemon.cli_output import err, out, print_json, print_table, set_log_level, set_up_logging
 from daemon.cli_run import TROUBLE, AsJson, ConfigFile, failure, load, run
-from daemon.config import Config, describe, load_config
-from daemon.doctor import Diagnosis
-from daemon.first_scan import show_first_scan
-from daemon.keys import SERVICES
 from daemon.playlist_errors import NotYouTube
-from daemon.plugin_loading import describe_plugins
-from daemon.sd_notify import Notifier
-from daemon.serving import serve as serve_daemon
 from daemon.youtube_url import parse_address
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from daemon.config import Config
+    from daemon.doctor import Diagnosis
 
 _LOOK_S = 2.0
 """A music folder that has not answered by then is left to the watcher."""
@@ -42,6 +39,13 @@ def serve(
 
     Example: spectra serve --music ~/Music
     """
+    from daemon.config import load_config
+    from daemon.first_scan import show_first_scan
+    from daemon.keys import SERVICES
+    from daemon.malformed import quieten_malformed
+    from daemon.sd_notify import Notifier
+    from daemon.serving import serve as serve_daemon
+
     overrides = {
         "library.roots": [str(folder.absolute()) for folder in music] if music else None,
         "server.host": host,
@@ -50,9 +54,10 @@ def serve(
     loaded = load(config, overrides)
     _warn_of_missing(loaded)
     set_up_logging(loaded, quiet=False)
+    quieten_malformed()
     background: set[asyncio.Task[None]] = set()
 
-    def on_ready(addresses: list[str], app: web.Application) -> None:
+    def on_ready(addresses: list[str], app: "web.Application") -> None:
         services = app[SERVICES]
         set_log_level(services.config)
         out.print(f"Spectra listens on {' and '.join(addresses)}")
@@ -62,7 +67,7 @@ def serve(
         background.add(showing)
         showing.add_done_callback(background.discard)
 
-    def read_again() -> Config:
+    def read_again() -> "Config":
         wanted = load_config(config, overrides=overrides)
         _warn_of_missing(wanted)
         return wanted
@@ -72,7 +77,7 @@ def serve(
         run(serve_daemon(loaded, on_ready, read_config=read_again, notifier=notifier))
 
 
-def _warn_of_missing(config: Config) -> None:
+def _warn_of_missing(config: "Config") -> None:
     for root in config.library.roots:
         if not _is_folder(root):
             err.print(f"[yellow]{escape(str(root))} is not there (yet): it counts as offline until it is.")
@@ -96,6 +101,9 @@ def show_config(
 
     Example: spectra config --config spectra.toml
     """
+    from daemon.config import describe
+    from daemon.plugin_loading import describe_plugins
+
     loaded = load(config)
     options = describe(loaded) + describe_plugins(loaded)
     if as_json:
@@ -121,6 +129,8 @@ def doctor(
 
     Example: spectra doctor
     """
+    from daemon.cli_doctor import show_diagnoses
+
     loaded = load(config)
     set_up_logging(loaded, quiet=True)
     try:

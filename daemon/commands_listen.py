@@ -4,8 +4,6 @@ from typing import Annotated
 
 import typer
 
-from daemon.cli_listen import listen as listen_and_say
-from daemon.cli_listen import show_microphones
 from daemon.cli_output import set_up_logging
 from daemon.cli_run import NOTHING_FOUND, AsJson, ConfigFile, failure, load, run_with_client, until_indexed
 from daemon.client import Client
@@ -40,6 +38,9 @@ def listen(
 
     Example: spectra listen
     """
+    from daemon.cli_listen import listen as listen_and_say
+    from daemon.cli_listen import show_microphones
+
     loaded = load(config)
     set_up_logging(loaded, quiet=True)
     try:  # before the state is opened: that takes seconds where no daemon runs

@@ -5,12 +5,10 @@ from typing import Annotated
 
 import typer
 
-from daemon.cli_explain import explain_clip
 from daemon.cli_match import match_clip, match_whole
 from daemon.cli_output import set_up_logging
 from daemon.cli_run import NOTHING_FOUND, AsJson, ConfigFile, load, run_with_client, until_indexed
 from daemon.client import Client
-from daemon.engine_settings import engine_settings
 
 
 def match(
@@ -43,6 +41,8 @@ def match(
         if client.is_own:  # what is not indexed yet would be "not known"
             await until_indexed(client)
         if everything or as_cue:
+            from daemon.engine_settings import engine_settings
+
             settings = engine_settings(loaded)
             is_known = await match_whole(client, file, settings, as_json=as_json, as_cue=as_cue)
         else:
@@ -74,6 +74,8 @@ def explain(
     async def work(client: Client) -> int:
         if client.is_own:  # what is not indexed yet would be "not known"
             await until_indexed(client)
+        from daemon.cli_explain import explain_clip
+
         return 0 if await explain_clip(client, file, output, force=force) else NOTHING_FOUND
 
     run_with_client(loaded, work)

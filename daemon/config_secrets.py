@@ -2,9 +2,6 @@
 
 from urllib.parse import urlsplit
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict
-
 _PROXIES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
 _DATABASE = (
     "an address looks like postgresql://user:password@host:5432/name; in user and password a % is written "
@@ -21,9 +18,13 @@ def check_database_address(address: str) -> None:
 
     libpq's own words repeat what they are about: of a password with an odd character, the password.
     """
+    # Imported here: who names no database shall not wait for it.
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
     try:
         parts = conninfo_to_dict(address)
-    except psycopg.ProgrammingError:
+    except ProgrammingError:
         raise ValueError(_DATABASE) from None
     ports = str(parts.get("port") or "").replace(",", "")
     if "@" in str(parts.get("host") or "") or (ports and not ports.isdecimal()):

@@ -9,7 +9,7 @@ from typing import Annotated
 from limits import parse_many
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
-from daemon.peer import IPNetwork, parse_address
+from daemon.ip_address import IPNetwork, parse_address
 from daemon.playlist_errors import NotYouTube
 from daemon.youtube_url import parse_address as parse_list_address
 

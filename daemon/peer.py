@@ -2,13 +2,10 @@
 
 import socket
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import TypeAlias
 
 from aiohttp import web
 
-IPAddress: TypeAlias = IPv4Address | IPv6Address
-IPNetwork: TypeAlias = IPv4Network | IPv6Network
+from daemon.ip_address import IPAddress, parse_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +19,6 @@ class Peer:
     def on_this_machine(self) -> bool:
         """Return whether the connection comes over loopback or a Unix socket."""
         return self.over_unix_socket or (self.address is not None and self.address.is_loopback)
-
-
-def parse_address(text: str) -> IPAddress | None:
-    """Return the address, IPv4-mapped IPv6 as IPv4 and without its zone; None when it is not one."""
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
 
 
 def peer_of(request: web.BaseRequest) -> Peer:

@@ -14,7 +14,8 @@ from limits import parse
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
-from daemon.peer import IPAddress, IPNetwork, parse_address, peer_of
+from daemon.ip_address import IPAddress, IPNetwork, parse_address
+from daemon.peer import peer_of
 
 Group: TypeAlias = Literal["match", "task_status", "lookup", "page", "sign_in", "default"]
 _POST_GROUPS: dict[str, Group] = {

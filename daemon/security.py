@@ -10,8 +10,8 @@ from enum import Enum
 from http import HTTPStatus
 from typing import TypeAlias
 
+from daemon.ip_address import parse_address
 from daemon.keyring import Keys
-from daemon.peer import parse_address
 from daemon.request_facts import HOST, Facts
 from daemon.scopes import MEANINGS, Scope
 from daemon.session import Session, session_of

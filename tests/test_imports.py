@@ -1,6 +1,8 @@
 """Imports go one way: engine <- daemon -> plugins.api <- plugins.*."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +52,17 @@ def forbidden(module: Path, name: str) -> bool:
 def test_a_module_imports_only_what_its_layer_may(module):
     wrong = [name for name in imported((ROOT / module).read_text(), module) if forbidden(module, name)]
     assert not wrong, f"{module} must not import {', '.join(wrong)}"
+
+
+def test_what_takes_long_is_not_imported_for_help():
+    heavy = {"aiohttp", "av", "mutagen", "numpy", "procrastinate", "psycopg", "pydantic", "scipy", "yt_dlp"}
+    asking = "import sys, daemon.cli; print(*{name.partition('.')[0] for name in sys.modules})"
+    said = subprocess.run(
+        [sys.executable, "-c", asking], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    imported_for_help = set(said.stdout.split())
+    assert "typer" in imported_for_help
+    assert not heavy & imported_for_help
 
 
 def test_all_three_layers_are_looked_at():

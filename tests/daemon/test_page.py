@@ -12,10 +12,11 @@ from token_holder import holding
 from daemon import request_facts
 from daemon.access import make_access_middleware
 from daemon.cors import install_cors
+from daemon.ip_address import parse_address
 from daemon.json_errors import json_errors
 from daemon.page import WEB_FOLDER, install_page, read_page
 from daemon.page_headers import install_headers
-from daemon.peer import Peer, parse_address
+from daemon.peer import Peer
 
 pytestmark = pytest.mark.usefixtures("unblocked")
 TOKEN = "correct-horse-battery-staple"

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.config import RateLimits
+from daemon.ip_address import IPNetwork
 from daemon.json_errors import json_errors
-from daemon.peer import IPNetwork
 from daemon.rate_limit import MovingWindows, _bucket, client_address, make_rate_limit_middleware
 
 LIMITS = RateLimits(

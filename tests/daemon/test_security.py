@@ -18,8 +18,9 @@ from token_holder import holding, named
 from daemon import request_facts
 from daemon.access import make_access_middleware
 from daemon.errors import TokenUnusable
+from daemon.ip_address import parse_address
 from daemon.keyring import Keys
-from daemon.peer import Peer, parse_address
+from daemon.peer import Peer
 from daemon.request_facts import FORWARDED_HEADERS, FORWARDED_PREFIXES, Facts
 from daemon.scopes import Scope
 from daemon.security import Access, Granted, Policy, Refused, classify

@@ -16,9 +16,10 @@ from token_holder import holding, named
 from daemon import api_session, request_facts
 from daemon.access import make_access_middleware
 from daemon.api_session import SIGN_IN, SignIn, get_session, sign_in, sign_out
+from daemon.ip_address import parse_address
 from daemon.json_errors import json_errors
 from daemon.keyring import Keys
-from daemon.peer import Peer, parse_address
+from daemon.peer import Peer
 from daemon.scopes import Scope
 from daemon.session import COOKIE, LIFETIME_S, Session, make_session, session_of, session_values
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from token_holder import named
 
+from daemon.ip_address import parse_address
 from daemon.keyring import Keys
-from daemon.peer import Peer, parse_address
+from daemon.peer import Peer
 from daemon.request_facts import FORWARDED_HEADERS, Facts
 from daemon.scopes import Scope
 from daemon.security import Access, Granted, Policy, Refused, classify, may_sign_in

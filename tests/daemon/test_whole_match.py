@@ -19,7 +19,7 @@ from waiting import Served, changed, served, until
 from wholes import PIECES, SETTINGS
 
 from daemon import whole_match
-from daemon.api_whole import VERSION_PARAMETER
+from daemon.api_names import VERSION_PARAMETER
 from daemon.config import Config
 from daemon.store import Store
 from daemon.whole_jobs import contents_of, suspects_of
