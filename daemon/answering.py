@@ -21,6 +21,8 @@ _ASK_AGAIN_S = 5.0
 """While a file of it is being worked on, a folder is asked so often: the kernel has it in memory."""
 HANGS = f"it does not answer: nothing came of it within {ANSWER_S:.0f} s; is its server or its disk awake?"
 """What is said of such a folder."""
+OFFLINE_RETRY_S = 60
+"""Who needs a folder that is away is asked to come again then: network folders are looked at so often."""
 
 
 class FolderHangs(DaemonError):  # noqa: N818 - a fact, as in `FileNotFound`
@@ -73,6 +75,8 @@ class Answering:
         await asyncio.wait([ask.look], timeout=max(0.0, end_s - loop.time()))
         if not ask.look.done():
             raise FolderHangs(root.decode(errors="replace"))
+        if self._asks.get(root) is ask:
+            del self._asks[root]
         return ask.look.result()
 
     @asynccontextmanager

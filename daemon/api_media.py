@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
+from daemon.answering import OFFLINE_RETRY_S, FolderHangs
 from daemon.byte_range import ByteRange, Unsatisfiable, wanted_range
 from daemon.covers import Picture
 from daemon.keys import SERVICES
@@ -78,7 +79,7 @@ async def _audio(request: web.Request, opening: Awaitable[tuple[MediaFile, OpenM
     try:
         return await _answer(request, media, opened)
     finally:
-        await request.app[SERVICES].media.close(opened.file)
+        await request.app[SERVICES].media.close(opened)
 
 
 async def _answer(request: web.Request, media: MediaFile, opened: OpenMedia) -> web.StreamResponse:
@@ -121,11 +122,11 @@ async def _send(
         )
     streams.add(transport)
     try:
-        await media.seek(opened.file, part.start)
+        await media.seek(opened, part.start)
         await response.prepare(request)
         left = part.size_bytes
         while left:
-            block = await media.read(opened.file, min(left, _BLOCK_BYTES))
+            block = await media.read(opened, min(left, _BLOCK_BYTES))
             if not block:  # it was cut short meanwhile
                 raise ConnectionAbortedError
             left -= len(block)
@@ -166,4 +167,8 @@ def _refusals() -> Iterator[None]:
     except TooManyCovers as error:
         raise web.HTTPServiceUnavailable(
             text=f"{error}.", headers={"Retry-After": str(_RETRY_AFTER_S)}
+        ) from error
+    except FolderHangs as error:
+        raise web.HTTPServiceUnavailable(
+            text=str(error), headers={"Retry-After": str(OFFLINE_RETRY_S)}
         ) from error

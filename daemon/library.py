@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from daemon.answering import HANGS, Answering
 from daemon.changes import diff, held_back
 from daemon.overtaken import Overtaken
 from daemon.own_writes import OwnWrites
@@ -52,6 +53,7 @@ class LibraryService:
         store: Store,
         extensions: Set[str],
         request_ingest: Callable[[], Awaitable[object]],
+        answering: Answering,
         *,
         quiet_s: float,
         own_writes: OwnWrites | None = None,
@@ -61,6 +63,7 @@ class LibraryService:
         self._store = store
         self._extensions = extensions
         self._request_ingest = request_ingest
+        self._answering = answering
         self._quiet_ns = int(quiet_s * 1e9)
         self._own_writes = own_writes or OwnWrites()
         self._overtaken = Overtaken()
@@ -134,6 +137,8 @@ class LibraryService:
     async def add_path(self, path: Path) -> Looked:
         """Look at a file or folder: in the library that holds it, else in an unwatched one of its own."""
         owner = self.owner_of(path)
+        if not await self._answering.answers(owner.root if owner else os.fsencode(path)):
+            return Looked(shown(os.fsencode(path)), found=0, offline=HANGS)
         try:
             is_folder = await asyncio.to_thread(path.is_dir)
             is_there = owner is not None or is_folder or await asyncio.to_thread(path.exists)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg.errors import ForeignKeyViolation
 
-from daemon.answering import HANGS, Answering
+from daemon.answering import HANGS, OFFLINE_RETRY_S, Answering
 from daemon.config_options import Tagging
 from daemon.library import LibraryService, shown
 from daemon.lookup_answer import answer, task_of
@@ -21,7 +21,7 @@ from daemon.lookup_errors import (
     SizeDiffers,
     TooManyLookups,
 )
-from daemon.lookup_place import OFFLINE_RETRY_S, find_file
+from daemon.lookup_place import find_file
 from daemon.lookup_rows import Asked, KnownAtPlace, LookedUp, PlacedFile, Waiting
 from daemon.lookup_store import LookupStore
 from daemon.path_map import PathMap, is_at_or_below, is_windows, normal

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
+from daemon.answering import OFFLINE_RETRY_S
 from daemon.file_names import is_audio_name, is_ignored
 from daemon.library import shown
 from daemon.lookup_errors import LibraryOffline, NoFileThere, NotMusic, OutsideRoots
@@ -14,8 +15,6 @@ from daemon.lookup_rows import PlacedFile
 from daemon.path_map import is_at_or_below
 from daemon.scan import bigint, look_at_root
 
-OFFLINE_RETRY_S = 60
-"""What a folder that is away asks for: network folders are looked at so often."""
 _NO_SUCH_FILE = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
 
 

@@ -5,8 +5,9 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
+from daemon.answering import Answering, FolderHangs
 from daemon.covers import Picture, as_picture, read_cover
 from daemon.db import Database
 from daemon.errors import DaemonError, WorkerDied
@@ -20,7 +21,7 @@ T = TypeVar("T")
 _MOST_FILES = 5
 """Of one recording, how many files are tried: a folder may be offline without being known to be."""
 _READERS = 4
-"""Threads of their own: a disk that does not answer holds up who listens, and nobody else."""
+"""Threads of each music folder: one that does not answer holds up who listens to it, and nobody else."""
 _COVER_CPU_S = 5
 """Tags are read in milliseconds; what takes longer was made to."""
 _MOST_WAITING = 256
@@ -40,51 +41,53 @@ class TooManyCovers(DaemonError):  # noqa: N818 - a fact, as in `FileNotFound`
 class MediaService:
     """Finds files by number, and reads them. Everything that asks the database raises psycopg.Error."""
 
-    def __init__(self, database: Database, limits: WorkerLimits) -> None:
+    def __init__(self, database: Database, answering: Answering, limits: WorkerLimits) -> None:
         """`limits` are those of a worker; covers are read by one of their own, started for the first one."""
         self._database = database
+        self._answering = answering
         self._workers = WorkerPool("cover", 1, replace(limits, cpu_s_per_job=_COVER_CPU_S))
         self._starting = asyncio.Lock()
         self._has_workers = False
         self._is_stopping = False
         self._waiting = 0
-        self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="media")
+        self._threads: dict[bytes, ThreadPoolExecutor] = {}
 
     async def stop(self) -> None:
         """End the worker and the threads; a thread that waits for a disk is left behind."""
         self._is_stopping = True
         await self._workers.stop()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in self._threads.values():
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def open_file(self, file_id: int) -> tuple[MediaFile, OpenMedia]:
-        """Open a file to read it. Raises NotServed."""
+        """Open a file to read it. Raises NotServed, FolderHangs."""
         media = await self._file(file_id)
-        return media, await self._in_thread(lambda: open_media(media))
+        return media, await self._open(media)
 
     async def open_recording(self, recording_id: int) -> tuple[MediaFile, OpenMedia]:
-        """Open the first file with this sound that can be opened. Raises NotServed."""
-        error = NotServed(
+        """Open the first file with this sound that can be opened. Raises NotServed, FolderHangs."""
+        error: NotServed | FolderHangs = NotServed(
             f"recording {recording_id}",
             "has no file here that could be played: it is known from a playlist, or its files are missing.",
         )
         for media in await self._files_of(recording_id):
             try:
-                return media, await self._in_thread(lambda media=media: open_media(media))  # type: ignore[misc]
-            except NotServed as refused:
+                return media, await self._open(media)
+            except (NotServed, FolderHangs) as refused:
                 error = refused
         raise error
 
-    async def read(self, file: BinaryIO, size_bytes: int) -> bytes:
+    async def read(self, opened: OpenMedia, size_bytes: int) -> bytes:
         """Read on from where the file is; b"" at its end. Raises OSError."""
-        return await self._in_thread(lambda: file.read(size_bytes))
+        return await self._in_thread(opened.root, lambda: opened.file.read(size_bytes))
 
-    async def seek(self, file: BinaryIO, offset_bytes: int) -> None:
+    async def seek(self, opened: OpenMedia, offset_bytes: int) -> None:
         """Go to a place in the file."""
-        await self._in_thread(lambda: file.seek(offset_bytes))
+        await self._in_thread(opened.root, lambda: opened.file.seek(offset_bytes))
 
-    async def close(self, file: BinaryIO) -> None:
+    async def close(self, opened: OpenMedia) -> None:
         """Close the file."""
-        await self._in_thread(file.close)
+        await self._in_thread(opened.root, opened.file.close)
 
     async def file_cover(self, file_id: int) -> Picture:
         """Return the picture of a file: its own, its folder's, or a playlist's.
@@ -92,7 +95,7 @@ class MediaService:
         Raises
         ------
         NotServed : there is none, or no file
-        TooManyCovers
+        TooManyCovers, FolderHangs
         """
         media = await self._file(file_id)
         found = await self._cover(media)
@@ -112,11 +115,16 @@ class MediaService:
             raise NotServed(f"recording {recording_id}", "has no cover.")
         return found
 
+    async def _open(self, media: MediaFile) -> OpenMedia:
+        await self._answering.look(media.root)
+        return await self._in_thread(media.root, lambda: open_media(media))
+
     async def _cover(self, media: MediaFile) -> Picture | None:
         if self._waiting >= _MOST_WAITING:
             raise TooManyCovers(_MOST_WAITING)
         self._waiting += 1
         try:
+            await self._answering.look(media.root)
             async with self._starting:
                 if not self._has_workers:
                     await self._workers.start()
@@ -148,5 +156,8 @@ class MediaService:
         rows = await self._database.rows("media_of_recording", recording_id=recording_id, most=_MOST_FILES)
         return [MediaFile(bytes(row[0]), bytes(row[1]), row[2]) for row in rows]
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    async def _in_thread(self, root: bytes, work: Callable[[], T]) -> T:
+        threads = self._threads.get(root)
+        if threads is None:
+            threads = self._threads[root] = ThreadPoolExecutor(_READERS, thread_name_prefix="media")
+        return await asyncio.get_running_loop().run_in_executor(threads, work)

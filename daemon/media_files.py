@@ -64,6 +64,7 @@ class MediaFile:
 class OpenMedia:
     """An open file."""
 
+    root: bytes
     file: BinaryIO
     size_bytes: int
     mtime_ns: int
@@ -96,7 +97,7 @@ def open_media(media: MediaFile) -> OpenMedia:
     except BaseException:
         file.close()
         raise
-    return OpenMedia(file, status.st_size, status.st_mtime_ns)
+    return OpenMedia(media.root, file, status.st_size, status.st_mtime_ns)
 
 
 def inner_path(media: MediaFile) -> bytes:

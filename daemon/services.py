@@ -144,6 +144,7 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
             store,
             config.library.audio_extensions,
             jobs.defer_ingest,
+            answering,
             quiet_s=config.library.quiet_s,
             own_writes=own_writes,
         )
@@ -169,7 +170,7 @@ async def open_services(config: Config, stop_with: StopWith, *, watch: bool) -> 
         stack.push_async_callback(audit.stop)
         await audit.start()
         watcher = await stack.enter_async_context(watching(config, library, answering)) if watch else None
-        media = MediaService(database, worker_limits(config))
+        media = MediaService(database, answering, worker_limits(config))
         stack.push_async_callback(media.stop)
         scans = ScanNow(library, watcher, store)
         stack.push_async_callback(scans.stop)

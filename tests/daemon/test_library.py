@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from daemon.answering import Answering
 from daemon.db import open_database
 from daemon.library import LibraryService, Looked
 from daemon.scan import Scan, ScanCancelled, scan_root
@@ -44,7 +45,7 @@ def requests() -> Requests:
 @pytest.fixture
 def library(store: Store, requests: Requests) -> LibraryService:
     """A service to which it is always the same moment."""
-    return LibraryService(store, {"mp3"}, requests, quiet_s=2, clock_ns=lambda: NOW_NS)
+    return LibraryService(store, {"mp3"}, requests, Answering(), quiet_s=2, clock_ns=lambda: NOW_NS)
 
 
 @pytest.fixture
@@ -248,7 +249,7 @@ async def test_a_library_of_a_former_run_is_not_forgotten(
     library: LibraryService, store: Store, music: Path, album: Path, requests: Requests
 ) -> None:
     await library.add(music, watched=True)
-    later = LibraryService(store, {"mp3"}, requests, quiet_s=2)
+    later = LibraryService(store, {"mp3"}, requests, Answering(), quiet_s=2)
     await later.start()
     await later.add_path(album)
     assert [each.root for each in await store.libraries()] == [os.fsencode(music)]

@@ -15,6 +15,7 @@ from tagged_files import make
 from waiting import changed, until
 
 from daemon import change_writer
+from daemon.answering import Answering
 from daemon.audio_digest import audio_digest
 from daemon.change_rows import Change
 from daemon.change_undoing import Undone
@@ -169,7 +170,9 @@ async def test_a_scan_between_rename_and_journal_changes_nothing(
     async def late(journal: Any, *arguments: Any) -> Any:
         looks.append(await services.library.reconcile(library))
         # another process' look, which knows nothing of our writes
-        stranger = LibraryService(services.store, AUDIO_EXTENSIONS, services.jobs.defer_ingest, quiet_s=0)
+        stranger = LibraryService(
+            services.store, AUDIO_EXTENSIONS, services.jobs.defer_ingest, Answering(), quiet_s=0
+        )
         await stranger.start()
         looks.append(await stranger.reconcile(library))
         assert await rows(services, "SELECT status, size_bytes FROM files") == [("indexed", size_bytes)]

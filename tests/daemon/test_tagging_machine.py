@@ -119,7 +119,7 @@ class Tagging(RuleBasedStateMachine):
         own_writes = OwnWrites()
         self.tagging = TaggingService(self.journal, InThisProcess(), own_writes, Answering(), quiet_s=0.0)  # type: ignore[arg-type]
         self.library = LibraryService(
-            self.store, AUDIO_EXTENSIONS, self._no_jobs, quiet_s=0.0, own_writes=own_writes
+            self.store, AUDIO_EXTENSIONS, self._no_jobs, Answering(), quiet_s=0.0, own_writes=own_writes
         )
         self.do(self.library.start())
 

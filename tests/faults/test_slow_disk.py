@@ -130,6 +130,13 @@ async def test_a_folder_that_hangs_while_it_is_read_holds_up_nothing_else(
             await until(says_which_one_hangs)
             assert await _answers_to_lookups(daemon, far.place / "1.wav", 20) == {503}
             assert await _answers_to_lookups(daemon, music / "0.wav", 1) == {202}
+            assert await _answers_to_players(daemon, "1.wav", 20) == {503}
+            assert await _answers_to_players(daemon, "0.wav", 1) == {200}
+            added = await daemon.local.post("/add", {"paths": [str(far.place), str(music)]})
+            assert (added["found"], added["problems"]) == (
+                1,
+                [{"path": str(far.place), "error": answering.HANGS}],
+            )
             async with daemon.http.get("/ping") as response:
                 assert response.status == 200
             write_audio(music / "3.wav", tune(3, 20))
@@ -155,6 +162,18 @@ async def _answers_to_lookups(daemon: Served, path: Path, count: int) -> set[int
     async def ask() -> int:
         body = {"path": str(path)}
         async with daemon.http.post("/lookup", json=body, headers=daemon.bearer()) as response:
+            return response.status
+
+    return set(await asyncio.gather(*(ask() for _ in range(count))))
+
+
+async def _answers_to_players(daemon: Served, name: str, count: int) -> set[int]:
+    files = (await daemon.local.get("/files"))["files"]
+    (number,) = (each["file_id"] for each in files if each["path"].endswith(name))
+
+    async def ask() -> int:
+        async with daemon.http.get(f"/files/{number}/audio") as response:
+            await response.read()
             return response.status
 
     return set(await asyncio.gather(*(ask() for _ in range(count))))
