@@ -153,6 +153,7 @@ def _file(file: ListedFile) -> dict[str, Any]:
         "status": "missing" if file.is_missing else file.status,
         "naming": file.naming,
         "error": file.error,
+        "retry_at": None if file.retry_at is None else file.retry_at.isoformat(),
         "recording_id": file.recording_id,
         "duration_s": None if file.duration_s is None else round(file.duration_s, 3),
         "title": tags.get("title"),

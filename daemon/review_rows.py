@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from daemon.playlist_rows import TrackKind
@@ -102,6 +103,8 @@ class ListedFile:
     status: str
     naming: str | None
     error: str | None
+    retry_at: datetime | None
+    """Of a failed file; None: when it changes."""
     is_missing: bool
     recording_id: int | None
     tags: Json | None

@@ -266,7 +266,9 @@ def _listing(only: Collection[int] | None) -> list[int] | None:
 
 
 def _listed(row: TupleRow) -> ListedFile:
-    file_id, root, path, status, naming, error, is_missing, recording_id, tags, duration_s = row[:10]
+    file_id, root, path, status, naming, error, retry_at, is_missing, recording_id, tags, duration_s = row[
+        :11
+    ]
     return ListedFile(
         file_id=file_id,
         root=bytes(root),
@@ -274,9 +276,10 @@ def _listed(row: TupleRow) -> ListedFile:
         status=status,
         naming=naming,
         error=error,
+        retry_at=retry_at,
         is_missing=is_missing,
         recording_id=recording_id,
         tags=tags,
         duration_s=duration_s,
-        proposal=None if row[10] is None else Proposal(*row[10:]),
+        proposal=None if row[11] is None else Proposal(*row[11:]),
     )

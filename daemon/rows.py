@@ -49,6 +49,7 @@ class PendingFile:
 class FailedFile:
     """A file that can't be fingerprinted."""
 
+    file_id: int
     place: bytes
     """Its absolute path."""
     error: str

@@ -54,7 +54,7 @@ async def describe_status(services: Services) -> dict[str, object]:
 def described_failure(file: FailedFile) -> dict[str, object]:
     """Return a file that can't be fingerprinted, why, and when it is tried again, as JSON values."""
     retry_at = None if file.retry_at is None else file.retry_at.isoformat()
-    return {"path": shown(file.place), "error": file.error, "retry_at": retry_at}
+    return {"file_id": file.file_id, "path": shown(file.place), "error": file.error, "retry_at": retry_at}
 
 
 @functools.cache

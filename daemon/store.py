@@ -190,8 +190,8 @@ class Store:
         """Return the files that can't be fingerprinted, latest first."""
         rows = await self._database.rows("failed_files", limit=limit)
         return [
-            FailedFile(bytes(root) + b"/" + bytes(path), error, retry_at)
-            for root, path, error, retry_at in rows
+            FailedFile(file_id, bytes(root).rstrip(b"/") + b"/" + bytes(path), error, retry_at)
+            for file_id, root, path, error, retry_at in rows
         ]
 
     async def drop_unused_recordings(self) -> None:

@@ -113,6 +113,6 @@ SELECT library_id,
 FROM files GROUP BY library_id
 
 -- name: failed_files
-SELECT root, path, error, retry_at FROM files JOIN libraries USING (library_id)
+SELECT file_id, root, path, error, retry_at FROM files JOIN libraries USING (library_id)
 WHERE status = 'failed' AND missing_since IS NULL
 ORDER BY file_id DESC LIMIT %(limit)s

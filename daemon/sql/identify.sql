@@ -193,8 +193,9 @@ WHERE proposals.file_id = files.file_id AND files.recording_id = %(recording_id)
 
 -- name: listed_files
 -- `words` must all occur in path, title, artist or album.
-SELECT file_id, root, path, files.status::text, files.naming, files.error, missing_since IS NOT NULL,
-       files.recording_id, files.tags, duration_s,
+SELECT file_id, root, path, files.status::text, files.naming, files.error,
+       CASE WHEN files.status = 'failed' THEN retry_at END,
+       missing_since IS NOT NULL, files.recording_id, files.tags, duration_s,
        outcome, proposals.reason, refusal, candidates, apply_as, apply_at IS NOT NULL
 FROM files
 JOIN libraries USING (library_id)

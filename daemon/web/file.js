@@ -6,12 +6,12 @@ import { useCalm } from "./calm.js";
 import { Candidates, Reason } from "./candidates.js";
 import { ChangeRow } from "./change_row.js";
 import { useDeciding } from "./deciding.js";
-import { reasonOf, stateOf } from "./file_words.js";
+import { stateOf } from "./file_words.js";
 import { clock, counted, split } from "./format.js";
 import { html, useState } from "./html.js";
 import { useLive } from "./live.js";
 import { NameForm } from "./name_form.js";
-import { Cover, Heading, Player, Trouble } from "./parts.js";
+import { Cover, Failure, Heading, Player, Trouble } from "./parts.js";
 import { Rows } from "./rows.js";
 import { useUndo } from "./undoing.js";
 
@@ -52,7 +52,7 @@ function About({ file }) {
     <${Cover} address=${`/files/${file.file_id}/cover`} size="large" />
     <div>
       <p class="verdict">${stateOf(file)}</p>
-      ${file.error && html`<p class="bad">${reasonOf(file)}</p>`}
+      ${file.error && html`<${Failure} file=${file} />`}
       <dl class="written">
         ${facts.map(
           ([label, value]) =>

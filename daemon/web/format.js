@@ -49,6 +49,15 @@ export function ago(moment, nowMs = Date.now()) {
 }
 
 /**
+ * Return in how long a moment is, which may have come: "in 2 hours", "soon".
+ * @param {string} moment ISO 8601
+ * @param {number} nowMs
+ */
+export function soon(moment, nowMs = Date.now()) {
+  return new Date(moment).getTime() - nowMs < 60_000 ? "soon" : ago(moment, nowMs);
+}
+
+/**
  * Return a number with its thousands apart.
  * @param {number} value
  */

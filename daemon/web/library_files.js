@@ -2,11 +2,11 @@
 
 import { usePages } from "./asking.js";
 import { useCalm, useSettled } from "./calm.js";
-import { nameOf, reasonOf, STATES, stateOf } from "./file_words.js";
+import { nameOf, STATES, stateOf } from "./file_words.js";
 import { counted, split } from "./format.js";
 import { html, useEffect, useState } from "./html.js";
 import { useLive } from "./live.js";
-import { Cover } from "./parts.js";
+import { Cover, Failure } from "./parts.js";
 import { useRoute } from "./route.js";
 import { Rows } from "./rows.js";
 
@@ -117,7 +117,7 @@ function FileRow({ file }) {
       <a href=${`#/files/${file.file_id}`}><strong>${file.title ?? name}</strong></a>
       <div>${[file.artist, file.album].filter(Boolean).join(" · ")}</div>
       <div class="hint">${file.title ? folder + nameOf(file) : folder}</div>
-      ${file.error && html`<div class="bad">${reasonOf(file)}</div>`}
+      ${file.error && html`<${Failure} file=${file} />`}
     </div>
     <span class="hint file-state">${stateOf(file)}</span>
   </li>`;

@@ -1,9 +1,8 @@
 /** The music folders: what they are, how far their files are, and what could not be read. */
 
-import { reasonOf } from "./file_words.js";
-import { ago, count, counted, split } from "./format.js";
+import { count, counted, split } from "./format.js";
 import { html } from "./html.js";
-import { Nothing, Progress, Trouble } from "./parts.js";
+import { Failure, Nothing, Progress, Trouble } from "./parts.js";
 
 /** @type {Record<string, string>} */
 const STATES = {
@@ -65,9 +64,9 @@ function Failed({ status }) {
     <ul>
       ${status.failed.map(
         (/** @type {any} */ each) => html`<li key=${each.path}>
-          <strong>${split(each.path).name}</strong> <span class="hint">${split(each.path).folder}</span>
-          <div class="bad">${reasonOf(each)}</div>
-          ${each.retry_at && html`<div class="hint">Tried again ${ago(each.retry_at)}</div>`}
+          <a href=${`#/files/${each.file_id}`}><strong>${split(each.path).name}</strong></a>${" "}
+          <span class="hint">${split(each.path).folder}</span>
+          <${Failure} file=${each} />
         </li>`,
       )}
     </ul>

@@ -1,6 +1,7 @@
 /** What several views are made of. */
 
-import { ago, count } from "./format.js";
+import { reasonOf } from "./file_words.js";
+import { ago, count, soon } from "./format.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 
 /**
@@ -160,4 +161,13 @@ export function Choices({ label, choices, chosen, choose }) {
         </button>`,
     )}
   </div>`;
+}
+
+/**
+ * Why a file could not be read, and when that is tried again.
+ * @param {{ file: any }} props
+ */
+export function Failure({ file }) {
+  return html`<div class="bad">${reasonOf(file)}</div>
+    ${file.retry_at && html`<div class="hint">Tried again ${soon(file.retry_at)}</div>`}`;
 }

@@ -213,9 +213,13 @@ async def test_asking_to_add_tries_again_and_asking_what_failed_does_not(
         assert told["path"] == str(path)
         assert datetime.fromisoformat(told["retry_at"]).tzinfo is not None
         assert (await describe_status(daemon.services))["failed"] == [told]
+        shown = await daemon.local.get(f"/files/{told['file_id']}")
+        assert {name: shown[name] for name in told} == told
         await daemon.local.post("/add", {"paths": [str(path)], "retry": True})
         await until(lambda: is_settled(daemon.services))
         assert await failed(daemon.services) == []
+        shown = await daemon.local.get(f"/files/{told['file_id']}")
+        assert (shown["status"], shown["error"], shown["retry_at"]) == ("indexed", None, None)
 
 
 async def test_asking_for_a_scan_tries_again(
