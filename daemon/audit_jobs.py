@@ -1,6 +1,5 @@
 """What worker processes do for an audit: plain functions of picklable arguments, run by `workers`."""
 
-import functools
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,15 +14,15 @@ from mutagen.wave import WAVE
 
 from daemon.audit_rows import Examined, Stated
 from daemon.identify_jobs import read_tags_of
+from daemon.mapped_index import mapped_index
 from daemon.scan import bigint
 from daemon.sources import TaggedFile
 from engine.codec import decode
 from engine.errors import AudioError, CodecError
-from engine.index_reader import IndexReader
+from engine.index_part import IndexPart
 from engine.kinship import find_kinship
-from engine.model import Fingerprint, Hits, IndexSize, Peaks
+from engine.model import Peaks
 from engine.recognisable import is_recognisable, sounding_s
-from engine.recognise import Searchable
 from engine.settings import Settings
 from engine.stated import read_stated
 from engine.suspects import Suspect, find_suspects
@@ -32,31 +31,6 @@ _MIDDLE_S = 30.0
 """Of a sound that nothing explains so much is asked at other speeds too; all of it would cost far more."""
 _CONVINCING = 15.0
 """Surprise of a window that needs no other speeds (as in `engine.suspects`)."""
-
-
-class _Others:
-    """An index without one recording: it would crowd out all others."""
-
-    def __init__(self, index: Searchable, recording_id: int) -> None:
-        self._index = index
-        self._recording_id = recording_id
-
-    @property
-    def size(self) -> IndexSize:
-        return self._index.size
-
-    def frame_count(self, recording_id: int) -> int:
-        return self._index.frame_count(recording_id)
-
-    def lookup(self, fingerprint: Fingerprint, candidate_budget: int) -> Hits:
-        hits = self._index.lookup(fingerprint, candidate_budget)
-        kept = hits.recording_ids != self._recording_id
-        return replace(
-            hits,
-            landmarks=hits.landmarks[kept],
-            recording_ids=hits.recording_ids[kept],
-            frames=hits.frames[kept],
-        )
 
 
 def suspects_elsewhere(
@@ -72,9 +46,9 @@ def suspects_elsewhere(
     IndexDamaged
     """
     peaks = decode(constellation)
-    index = _reader(index_folder)
-    index.refresh()
-    others = _Others(index, recording_id)
+    index = mapped_index(index_folder)
+    # Itself it would crowd out all others.
+    others = IndexPart(index, lambda ids: ids != recording_id)
     suspects = find_suspects(peaks, others, replace(settings, speeds=()))
     if any(each.score >= _CONVINCING for each in suspects):
         return suspects
@@ -157,9 +131,3 @@ def _middle(peaks: Peaks, settings: Settings) -> Peaks:
     return replace(
         peaks, frames=peaks.frames[begin:end], bins=peaks.bins[begin:end], ranks=peaks.ranks[begin:end]
     )
-
-
-@functools.lru_cache(maxsize=1)
-def _reader(folder: Path) -> IndexReader:
-    """Return this process's reader: mapping the index anew for every recording costs more than asking it."""
-    return IndexReader(folder)

@@ -1,6 +1,5 @@
 """What worker processes do to identify files: plain functions of picklable arguments, run by `workers`."""
 
-import functools
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -8,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from daemon.mapped_index import mapped_index
 from daemon.scan import bigint
 from daemon.sources import TaggedFile
 from daemon.tag_errors import NotTaggable
@@ -17,41 +16,10 @@ from daemon.tag_fields import LARGEST_COVER_BYTES, TagFields
 from daemon.tag_files import kind_of, read_fields
 from engine.codec import decode
 from engine.errors import CodecError
-from engine.index_reader import IndexReader
-from engine.model import Fingerprint, Hits, IndexSize
+from engine.index_part import Ids, IndexPart
 from engine.passages import find_passages
-from engine.recognise import Searchable
 from engine.settings import Settings
 from engine.suspects import Suspect, find_suspects
-
-Ids = npt.NDArray[np.int64]
-
-
-class _Among:
-    """An index of which only some recordings answer: else copies of the file crowd out its references."""
-
-    def __init__(self, index: Searchable, recording_ids: Ids) -> None:
-        self._index = index
-        # By id, the last one for all beyond: a search for each hit took a third of a look-up among 100,000.
-        self._counts = np.zeros(int(recording_ids[-1]) + 2, np.bool_)
-        self._counts[recording_ids] = True
-
-    @property
-    def size(self) -> IndexSize:
-        return self._index.size
-
-    def frame_count(self, recording_id: int) -> int:
-        return self._index.frame_count(recording_id)
-
-    def lookup(self, fingerprint: Fingerprint, candidate_budget: int) -> Hits:
-        hits = self._index.lookup(fingerprint, candidate_budget)
-        kept = self._counts[np.minimum(hits.recording_ids, len(self._counts) - 1)]
-        return replace(
-            hits,
-            landmarks=hits.landmarks[kept],
-            recording_ids=hits.recording_ids[kept],
-            frames=hits.frames[kept],
-        )
 
 
 def suspects_among(
@@ -70,9 +38,12 @@ def suspects_among(
     """
     if not len(recording_ids):
         return ()
-    index = _reader(index_folder)
-    index.refresh()
-    return find_suspects(decode(constellation), _Among(index, recording_ids), settings)
+    index = mapped_index(index_folder)
+    # By id, the last one for all beyond: a search for each hit took a third of a look-up among 100,000.
+    counts = np.zeros(int(recording_ids[-1]) + 2, np.bool_)
+    counts[recording_ids] = True
+    references = IndexPart(index, lambda ids: counts[np.minimum(ids, len(counts) - 1)])
+    return find_suspects(decode(constellation), references, settings)
 
 
 def sharing_a_passage(
@@ -114,9 +85,3 @@ def _fields_of(file: TaggedFile, *, covers: bool) -> TagFields | None:
     if cover is not None and not (covers and len(cover.content) <= LARGEST_COVER_BYTES):
         return replace(fields, cover=None)
     return fields
-
-
-@functools.lru_cache(maxsize=1)
-def _reader(folder: Path) -> IndexReader:
-    """Return this process's reader: mapping the index anew for every file costs more than looking it up."""
-    return IndexReader(folder)

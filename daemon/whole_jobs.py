@@ -1,16 +1,15 @@
 """What worker processes do with whole files: plain functions of picklable arguments, run by `workers`."""
 
-import functools
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from daemon.mapped_index import mapped_index
 from engine.codec import decode
 from engine.contents import explain_contents
 from engine.errors import CodecError
-from engine.index_reader import IndexReader
 from engine.model import Peaks
 from engine.settings import Settings
 from engine.suspects import Suspect, find_suspects
@@ -27,8 +26,7 @@ def suspects_of(constellation: bytes, index_folder: Path, settings: Settings) ->
     """
     peaks = decode(constellation)
     _check_possible(peaks, settings)
-    index = _reader(index_folder)
-    index.refresh()
+    index = mapped_index(index_folder)
     return find_suspects(peaks, index, settings)
 
 
@@ -66,9 +64,3 @@ def _check_possible(peaks: Peaks, settings: Settings) -> None:
     per_second = np.bincount(peaks.frames // round(settings.frames_per_s))
     if per_second.max() > settings.dense.peaks_per_s:
         raise CodecError("a second has more peaks than are kept of one")
-
-
-@functools.lru_cache(maxsize=1)
-def _reader(folder: Path) -> IndexReader:
-    """Return this process's reader: mapping the index anew for every file costs more than looking it up."""
-    return IndexReader(folder)

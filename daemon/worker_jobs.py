@@ -1,6 +1,5 @@
 """What worker processes do: each a plain function of picklable arguments, run by `workers`."""
 
-import functools
 import hashlib
 import os
 from collections.abc import Iterator
@@ -9,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.filetags import FileTags, read_tags
+from daemon.mapped_index import mapped_index
 from engine.audio import decode, load
 from engine.codec import decode as decode_constellation
 from engine.codec import digest, encode
 from engine.errors import CodecError, Silence, TooShort
 from engine.fingerprint import constellation, fingerprint
-from engine.index_reader import IndexReader
 from engine.merging import MergePlan, run_merge
 from engine.model import Fingerprint, Match, Samples, Shortlist
 from engine.recognise import shortlist
@@ -74,8 +73,7 @@ def shortlist_clip(path: Path, index_folder: Path, settings: Settings) -> Shortl
     duration_s = len(samples) / settings.sample_rate_hz
     if duration_s < settings.shortest_s:
         raise TooShort(path.name, duration_s)
-    index = _reader(index_folder)
-    index.refresh()
+    index = mapped_index(index_folder)
     return shortlist(samples, index, settings)
 
 
@@ -106,12 +104,6 @@ def derive_postings(constellations: list[tuple[int, bytes]], settings: Settings)
 def merge_segments(plan: MergePlan) -> Path:
     """Merge index segments; errors as `run_merge`."""
     return run_merge(plan)
-
-
-@functools.lru_cache(maxsize=1)
-def _reader(folder: Path) -> IndexReader:
-    """Return this process's reader: mapping the index anew for every clip costs more than the look-up."""
-    return IndexReader(folder)
 
 
 def _measured(blocks: Iterator[Samples], lengths: list[int]) -> Iterator[Samples]:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from command_line import set_options, spectra
 from synth import music as play
 from synth import silence, write_audio
-from typer.testing import CliRunner, Result
 from waiting import wait_until
 
 from daemon.cli import cli
@@ -32,26 +32,8 @@ COMMANDS = [
 @pytest.fixture(autouse=True)
 def settings(tmp_path: Path, conninfo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """No options but these, which commands and daemons of a test share."""
-    for name in list(os.environ):
-        if name.startswith("SPECTRA_"):
-            monkeypatch.delenv(name)
-    given = {
-        "COLUMNS": "200",
-        "DB_URL": conninfo,
-        "PYTHONPATH": str(REPOSITORY),
-        "SPECTRA_LIBRARY__QUIET_S": "0.1",
-        "SPECTRA_SERVER__PORT": "0",
-        "SPECTRA_STATE_DIR": str(tmp_path / "state"),
-        "SPECTRA_WORKERS__INGEST": "1",
-        "XDG_CONFIG_HOME": str(tmp_path / "no-options"),
-    }
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
+    set_options(monkeypatch, tmp_path, DB_URL=conninfo, PYTHONPATH=str(REPOSITORY), SPECTRA_SERVER__PORT="0")
     monkeypatch.chdir(tmp_path)
-
-
-def spectra(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
 @dataclass(frozen=True, slots=True)

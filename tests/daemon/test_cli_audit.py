@@ -1,41 +1,24 @@
 """`spectra audit`, as people and scripts meet it."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 import synth
+from command_line import set_options, spectra
 from identifying import ONE, TWO, piece
-from typer.testing import CliRunner, Result
 
 from daemon import audit_run
-from daemon.cli import cli
 from engine.errors import IndexDamaged
 
 
 @pytest.fixture
 def library(tmp_path: Path, music: Path, conninfo: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A state that has seen one named piece."""
-    for name in [name for name in os.environ if name.startswith("SPECTRA_")]:
-        monkeypatch.delenv(name)
-    given = {
-        "COLUMNS": "200",
-        "DB_URL": conninfo,
-        "SPECTRA_LIBRARY__QUIET_S": "0.1",
-        "SPECTRA_STATE_DIR": str(tmp_path / "state"),
-        "SPECTRA_WORKERS__INGEST": "1",
-        "XDG_CONFIG_HOME": str(tmp_path / "no-options"),
-    }
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
+    set_options(monkeypatch, tmp_path, DB_URL=conninfo)
     synth.write_audio(music / "one.flac", piece(1), tags=ONE)
     assert spectra("add", music).exit_code == 0
     return music
-
-
-def spectra(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
 def test_a_library_in_which_all_is_well_exits_with_zero(library: Path) -> None:

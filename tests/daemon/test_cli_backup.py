@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -11,10 +10,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from typer.testing import CliRunner, Result
+from command_line import set_options, spectra
 from waiting import wait_until
 
-from daemon.cli import cli
 from daemon.config import Config, load_config
 from daemon.database_server import database_server
 from daemon.db import migrate
@@ -28,24 +26,14 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 @pytest.fixture(autouse=True)
 def settings(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An embedded database, and no other options."""
-    for name in list(os.environ):
-        if name.startswith("SPECTRA_"):
-            monkeypatch.delenv(name)
-    given = {
-        "COLUMNS": "400",
-        "PYTHONPATH": str(REPOSITORY),
-        "SPECTRA_STATE_DIR": str(open_folder / "state"),
-        "SPECTRA_WORKERS__INGEST": "1",
-        "XDG_CONFIG_HOME": str(open_folder / "options"),
-    }
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("DB_URL", raising=False)
+    set_options(
+        monkeypatch,
+        open_folder,
+        COLUMNS="400",
+        PYTHONPATH=str(REPOSITORY),
+        XDG_CONFIG_HOME=str(open_folder / "options"),
+    )
     monkeypatch.chdir(open_folder)
-
-
-def spectra(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
 def make_database() -> None:

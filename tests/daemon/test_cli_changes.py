@@ -1,6 +1,5 @@
 """`spectra history` and `spectra undo`, and the same over REST, as people and programs meet them."""
 
-import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
@@ -10,12 +9,11 @@ from pathlib import Path
 import mutagen
 import pytest
 import typer
+from command_line import set_options, spectra_beside
 from tagged_files import make
-from typer.testing import CliRunner, Result
 from waiting import Served, changed, served
 
 from daemon.change_rows import Change
-from daemon.cli import cli
 from daemon.cli_changes import Selection, parse_since, selected
 from daemon.config import Config
 from daemon.tag_fields import TagFields
@@ -33,17 +31,7 @@ def config(config: Config) -> Config:
 @pytest.fixture(autouse=True)
 def _environment(tmp_path: Path, conninfo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands of a test ask the daemon of the test, or share its state."""
-    for name in [name for name in os.environ if name.startswith("SPECTRA_")]:
-        monkeypatch.delenv(name)
-    given = {
-        "COLUMNS": "200",
-        "DB_URL": conninfo,
-        "SPECTRA_STATE_DIR": str(tmp_path / "state"),
-        "SPECTRA_WORKERS__INGEST": "1",
-        "XDG_CONFIG_HOME": str(tmp_path / "no-options"),
-    }
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
+    set_options(monkeypatch, tmp_path, DB_URL=conninfo)
 
 
 @pytest.fixture
@@ -66,27 +54,21 @@ async def tag(daemon: Served, path: Path) -> int:
     return change.change_id
 
 
-async def spectra(*arguments: object, answer: str | None = None) -> Result:
-    """Run a command beside the daemon of this loop."""
-    given = [os.fspath(each) if isinstance(each, Path) else str(each) for each in arguments]
-    return await asyncio.to_thread(lambda: CliRunner().invoke(cli, given, input=answer))
-
-
 async def test_a_file_s_history_tells_what_was_written_and_what_was_there(
     daemon: Served, music: Path
 ) -> None:
     path = music / "flac.flac"
-    nothing = await spectra("history", path)
+    nothing = await spectra_beside("history", path)
     assert (nothing.exit_code, "wrote nothing" in nothing.stdout) == (1, True)
     number = await tag(daemon, path)
-    told = await spectra("history", path)
+    told = await spectra_beside("history", path)
     assert told.exit_code == 0, told.output
     head, line = told.stdout.splitlines()
     assert head.split() == ["change", "when", "status", "because", "what"]
     assert line.split()[0] == str(number)
     assert "done" in line
     assert "title: A Song (was Track 01), artist: [red]Somebody, album: An Album" in line
-    [change] = json.loads((await spectra("history", "--json", path)).stdout)
+    [change] = json.loads((await spectra_beside("history", "--json", path)).stdout)
     assert (change["path"], change["after"]["album"]) == (str(path), "An Album")
 
 
@@ -94,12 +76,12 @@ async def test_one_change_is_undone_by_its_number_once(daemon: Served, music: Pa
     path = music / "mp3-v23.mp3"
     before = path.read_bytes()
     number = await tag(daemon, path)
-    undone = await spectra("undo", number)
+    undone = await spectra_beside("undo", number)
     assert (undone.exit_code, undone.stdout) == (0, f"{path}: undone, it is as it was\n")
     assert path.read_bytes() == before
-    again = await spectra("undo", number)
+    again = await spectra_beside("undo", number)
     assert (again.exit_code, "it was undone already" in again.stderr) == (1, True)
-    unknown = await spectra("undo", 10**9)
+    unknown = await spectra_beside("undo", 10**9)
     assert (unknown.exit_code, "There is no such change" in unknown.stderr) == (2, True)
 
 
@@ -109,15 +91,15 @@ async def test_everything_since_a_time_is_undone_after_asking(daemon: Served, mu
         await tag(daemon, path)
     tagged = {path: path.read_bytes() for path in before}
     assert not any(before[path] == tagged[path] for path in before)
-    early = await spectra("undo", "--since", "2100-01-01")
+    early = await spectra_beside("undo", "--since", "2100-01-01")
     assert (early.exit_code, "nothing to undo" in early.stderr) == (1, True)
 
-    declined = await spectra("undo", "--since", "1h", answer="n\n")
+    declined = await spectra_beside("undo", "--since", "1h", answer="n\n")
     assert declined.exit_code == 1
     assert "Undo 3 changes to 3 files?" in declined.stderr
     assert {path: path.read_bytes() for path in before} == tagged
 
-    done = await spectra("undo", "--since", "1h", answer="y\n")
+    done = await spectra_beside("undo", "--since", "1h", answer="y\n")
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[-1] == "3 changes undone, 0 not"
     assert {path: path.read_bytes() for path in before} == before
@@ -132,12 +114,12 @@ async def test_an_edited_file_is_undone_by_force_only_and_the_others_anyway(
     file = mutagen.File(edited)
     file["GENRE"] = "Polka"
     file.save()
-    partly = await spectra("undo", "--since", "1h", "--yes")
+    partly = await spectra_beside("undo", "--since", "1h", "--yes")
     assert partly.exit_code == 1
     assert "ogg.ogg: not undone: ogg.ogg: was changed since Spectra wrote it" in partly.stderr
     assert "with force" in partly.stderr
     assert partly.stdout.splitlines()[-1] == "2 changes undone, 1 not"
-    forced = await spectra("undo", "--file", edited, "--force", "--json")
+    forced = await spectra_beside("undo", "--file", edited, "--force", "--json")
     assert forced.exit_code == 0, forced.output
     [outcome] = json.loads(forced.stdout)
     assert (outcome["undone"], outcome["path"]) == (True, str(edited))
@@ -151,7 +133,7 @@ async def test_without_a_daemon_a_command_opens_the_state_itself(config: Config,
     async with served(config) as daemon:
         await daemon.learn(music)
         await tag(daemon, path)
-    undone = await spectra("undo", "--file", path)
+    undone = await spectra_beside("undo", "--file", path)
     assert undone.exit_code == 0, undone.output
     assert path.read_bytes() == before
 
@@ -162,7 +144,7 @@ async def test_a_name_that_is_not_utf_8_has_a_history(config: Config, music: Pat
     async with served(config) as daemon:
         await daemon.learn(music)
         await tag(daemon, path)
-        told = await spectra("history", "--json", path)
+        told = await spectra_beside("history", "--json", path)
         assert told.exit_code == 0, told.output
         assert len(json.loads(told.stdout)) == 1
 

@@ -3,19 +3,17 @@
 import asyncio
 import io
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import synth
 import wholes
+from command_line import set_options, spectra
 from rich.console import Console
-from typer.testing import CliRunner, Result
 from wholes import PIECES, SETTINGS
 
 from daemon import local_sound
-from daemon.cli import cli
 from daemon.local_sound import constellation_of
 from engine.codec import decode
 from engine.errors import NotAudio, TooLong, TooShort
@@ -27,26 +25,11 @@ TAGS = {"title": 'So "What"', "artist": "Miles Davis"}
 @pytest.fixture
 def library(tmp_path: Path, music: Path, conninfo: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A state that knows three pieces; commands of a test share it."""
-    for name in [name for name in os.environ if name.startswith("SPECTRA_")]:
-        monkeypatch.delenv(name)
-    given = {
-        "COLUMNS": "200",
-        "DB_URL": conninfo,
-        "SPECTRA_LIBRARY__QUIET_S": "0.1",
-        "SPECTRA_STATE_DIR": str(tmp_path / "state"),
-        "SPECTRA_WORKERS__INGEST": "1",
-        "XDG_CONFIG_HOME": str(tmp_path / "no-options"),
-    }
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
+    set_options(monkeypatch, tmp_path, DB_URL=conninfo)
     synth.write_audio(music / "1.flac", PIECES[1], tags=TAGS)
     synth.write_audio(music / "2 [red].flac", PIECES[2])
     synth.write_audio(music / "3.flac", PIECES[3])
     return music
-
-
-def spectra(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
 def test_a_long_file_is_listed_as_a_table_as_json_and_as_a_cue_sheet(library: Path, tmp_path: Path) -> None:

@@ -1,35 +1,18 @@
 """`spectra sync` and `spectra playlists`, as people and scripts meet them."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
+from command_line import set_options, spectra
 from fake_youtube import FakeYouTube, address, listing, track
-from typer.testing import CliRunner, Result
 
-from daemon.cli import cli
 from daemon.playlist_errors import BrokenDownload, SourceBlocked, SourceUnreachable
 
 
 @pytest.fixture(autouse=True)
 def _state(tmp_path: Path, conninfo: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("SPECTRA_")]:
-        monkeypatch.delenv(name)
-    given = {
-        "COLUMNS": "200",
-        "DB_URL": conninfo,
-        "SPECTRA_STATE_DIR": str(tmp_path / "state"),
-        "SPECTRA_WORKERS__INGEST": "1",
-        "SPECTRA_YOUTUBE__PAUSE_S": "0",
-        "XDG_CONFIG_HOME": str(tmp_path / "no-options"),
-    }
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
-
-
-def spectra(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, list(arguments))
+    set_options(monkeypatch, tmp_path, DB_URL=conninfo, SPECTRA_YOUTUBE__PAUSE_S="0")
 
 
 def test_a_list_is_synced_and_again_fetches_nothing(youtube: FakeYouTube) -> None:

@@ -1,42 +1,23 @@
 """`spectra review` and `spectra name`, as people and scripts meet them."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 import synth
+from command_line import set_options, spectra
 from identifying import NOTHING, ONE, names, piece, said
-from typer.testing import CliRunner, Result
-
-from daemon.cli import cli
 
 
 @pytest.fixture
 def library(tmp_path: Path, music: Path, conninfo: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A state that has seen a named piece, two copies of it without names, and something else."""
-    for name in [name for name in os.environ if name.startswith("SPECTRA_")]:
-        monkeypatch.delenv(name)
-    given = {
-        "COLUMNS": "200",
-        "DB_URL": conninfo,
-        "SPECTRA_LIBRARY__QUIET_S": "0.1",
-        "SPECTRA_STATE_DIR": str(tmp_path / "state"),
-        "SPECTRA_TAGGING__QUIET_S": "0",
-        "SPECTRA_WORKERS__INGEST": "1",
-        "XDG_CONFIG_HOME": str(tmp_path / "no-options"),
-    }
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
+    set_options(monkeypatch, tmp_path, DB_URL=conninfo, SPECTRA_TAGGING__QUIET_S="0")
     synth.write_audio(music / "one.flac", piece(1), tags=ONE)
     synth.write_audio(music / "a [1].mp3", piece(1))
     synth.write_audio(music / "b.opus", piece(1))
     synth.write_audio(music / "other.mp3", piece(2))
     return music
-
-
-def spectra(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
 def waiting() -> dict[str, int]:

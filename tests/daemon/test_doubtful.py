@@ -1,7 +1,5 @@
 """Names whose source was corrected: listed, undone, and given anew."""
 
-import asyncio
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,13 +7,12 @@ from typing import Any
 import mutagen
 import pytest
 import synth
+from command_line import set_options, spectra_beside
 from identifying import NOTHING, ONE, TWO, at_once, file_id, is_settled, names, piece, said, settle
 from ingesting import rows
-from typer.testing import CliRunner, Result
 from waiting import Served, served, until
 
 from daemon import jobs
-from daemon.cli import cli
 from daemon.config import Config
 
 Json = dict[str, Any]
@@ -24,16 +21,7 @@ Json = dict[str, Any]
 @pytest.fixture(autouse=True)
 def _environment(tmp_path: Path, conninfo: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "_RESTART_S", 0.05)
-    for name in [name for name in os.environ if name.startswith("SPECTRA_")]:
-        monkeypatch.delenv(name)
-    given = {
-        "COLUMNS": "400",
-        "DB_URL": conninfo,
-        "SPECTRA_STATE_DIR": str(tmp_path / "state"),
-        "XDG_CONFIG_HOME": str(tmp_path / "no-options"),
-    }
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
+    set_options(monkeypatch, tmp_path, COLUMNS="400", DB_URL=conninfo)
 
 
 @pytest.fixture
@@ -53,11 +41,6 @@ async def asked(daemon: Served, method: str, path: str, body: object = None) -> 
         assert response.status == 200, await response.text()
         answer: Json = await response.json()
         return answer
-
-
-async def spectra(*arguments: object) -> Result:
-    """Run a command beside the daemon of this loop."""
-    return await asyncio.to_thread(lambda: CliRunner().invoke(cli, [str(each) for each in arguments]))
 
 
 async def retag(daemon: Served, path: Path, tags: dict[str, str]) -> None:
@@ -84,13 +67,15 @@ async def test_a_file_lists_the_changes_that_came_from_it(daemon: Served) -> Non
 
 
 async def test_a_history_tells_from_where_each_field_came_and_why(daemon: Served, music: Path) -> None:
-    told = await spectra("history", music / "a.mp3")
+    told = await spectra_beside("history", music / "a.mp3")
     text = " ".join(told.stdout.split())
     assert (told.exit_code, "tagged file" in text, "a copy:" in text) == (0, True, True), told.output
     assert "confirmed" not in text
     number = await file_id(daemon.services, "a.mp3")
     await asked(daemon, "POST", f"/files/{number}/name", {"title": ONE["title"], "artist": ONE["artist"]})
-    assert "identified, confirmed" in " ".join((await spectra("history", music / "a.mp3")).stdout.split())
+    assert "identified, confirmed" in " ".join(
+        (await spectra_beside("history", music / "a.mp3")).stdout.split()
+    )
 
 
 async def test_naming_a_source_otherwise_tells_what_was_derived_from_it(daemon: Served) -> None:
@@ -160,17 +145,17 @@ async def test_doubtful_names_come_in_pages(daemon: Served, music: Path) -> None
 async def test_doubtful_names_are_hinted_at_listed_and_undone_on_the_command_line(
     daemon: Served, music: Path
 ) -> None:
-    nothing = await spectra("review", "doubtful")
+    nothing = await spectra_beside("review", "doubtful")
     assert (nothing.exit_code, "Every name" in nothing.stdout) == (1, True), nothing.output
     await retag(daemon, music / "one.flac", {"title": "Blue [red]", "artist": "Miles Davis"})
-    hinted = await spectra("review")
+    hinted = await spectra_beside("review")
     assert "2 names came from a source that says otherwise now" in hinted.stdout
-    listed = await spectra("review", "doubtful")
+    listed = await spectra_beside("review", "doubtful")
     assert (listed.exit_code, listed.stdout.count("Blue [red]")) == (0, 2), listed.output
     number = await file_id(daemon.services, "a.mp3")
-    undone = await spectra("review", "undo", number, 10**6)
+    undone = await spectra_beside("review", "undo", number, 10**6)
     assert (undone.exit_code, "a.mp3: undone" in undone.stdout) == (1, True), undone.output
     assert "nothing is doubtful in this file" in undone.stderr
-    everything = await spectra("review", "undo", "--all", "--json")
+    everything = await spectra_beside("review", "undo", "--all", "--json")
     assert everything.exit_code == 0, everything.output
     assert set(await doubtful(daemon)) == set()
