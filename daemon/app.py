@@ -1,5 +1,6 @@
 """The aiohttp application, and the sockets it is served on."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from daemon.body_watch import make_body_watch_middleware
 from daemon.config import Config
 from daemon.cors import install_cors
 from daemon.errors import AddressUnusable
+from daemon.ip_address import LOOPBACK
 from daemon.json_errors import json_errors
 from daemon.keyring import Keyring
 from daemon.keys import SERVICES
@@ -24,6 +26,7 @@ from daemon.page_headers import install_headers
 from daemon.rate_limit import make_rate_limit_middleware
 from daemon.services import StopWith, open_services
 from daemon.state_folder import prepare_state_folder, socket_address
+from daemon.tcp_sockets import Gate, bound_sockets
 from daemon.tls import tls_context
 
 _LARGEST_JSON_BYTES = 4_000_000
@@ -88,7 +91,9 @@ async def listening(config: Config, app: web.Application, *, tcp: bool) -> Async
             Path(path).chmod(0o600)
         if tcp:
             try:
-                await web.TCPSite(runner, server.host, server.port, ssl_context=tls).start()
+                gate = Gate((*LOOPBACK, *server.trusted_proxies))
+                for bound in await asyncio.to_thread(bound_sockets, server.host, server.port, gate):
+                    await web.SockSite(runner, bound, ssl_context=tls).start()
             except OSError as error:
                 reason = error.strerror or str(error)
                 raise AddressUnusable(server.host, server.port, reason) from error

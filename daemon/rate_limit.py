@@ -4,7 +4,6 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from ipaddress import IPv6Address, IPv6Network
 from typing import Literal, Protocol, TypeAlias
 
 from aiohttp import web
@@ -14,7 +13,7 @@ from limits import parse
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
-from daemon.ip_address import IPAddress, IPNetwork, parse_address
+from daemon.ip_address import IPAddress, IPNetwork, neighbour, parse_address
 from daemon.peer import peer_of
 
 Group: TypeAlias = Literal["match", "task_status", "lookup", "page", "sign_in", "default"]
@@ -42,8 +41,6 @@ _GROUPS = {"POST": _POST_GROUPS, "GET": _GET_GROUPS, "HEAD": _GET_GROUPS}
 
 MOST_ADDRESSES = 10_000
 """Windows kept at once; beyond it the one that was used longest ago goes (some MB at the default limits)."""
-SHARED_PREFIX_BITS = 64
-"""One IPv6 subscriber owns at least a /64 and may use a fresh address for every request."""
 
 
 class RateLimits(Protocol):
@@ -160,11 +157,9 @@ def _claimed_address(claim: str) -> IPAddress | None:
 
 
 def _bucket(address: str) -> str:
-    """Return what counts as one client: an IPv4 address, or an IPv6 /64."""
+    """Return what counts as one client."""
     parsed = parse_address(address)
-    if isinstance(parsed, IPv6Address):
-        return str(IPv6Network((parsed, SHARED_PREFIX_BITS), strict=False))
-    return address
+    return address if parsed is None else neighbour(parsed)
 
 
 def _group(request: web.Request) -> Group:
