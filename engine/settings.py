@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 FINGERPRINT_VERSION = 1
-"""Raised whenever equal samples give another constellation; stored with every recording."""
+"""Raised whenever equal samples give another constellation; stored with every recording.
+
+Whoever raises it adds a migration that has the files read anew (as 0002 does), and says so in the changelog.
+"""
 
 BIN_TOLERANCE = 1
 """A peak moves by a bin under noise, and when audio is encoded again; two bins add more chance than truth."""

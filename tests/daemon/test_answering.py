@@ -55,28 +55,29 @@ async def test_who_may_not_wait_long_is_told_while_others_wait_and_one_thread_as
 async def test_what_needs_a_folder_ends_when_it_hangs(
     hanging: Hanging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answering, "ANSWER_S", 0.1)
     monkeypatch.setattr(answering, "_ASK_AGAIN_S", 0.01)
     answers = Answering()
 
-    async def work(while_hanging: asyncio.Event) -> None:
+    async def work(is_done: asyncio.Event) -> None:
         async with answers.needed(ROOT):
             hanging.goes_on.clear()
-            await while_hanging.wait()
+            await is_done.wait()
 
     hanging.goes_on.set()
     try:
-        with pytest.raises(FolderHangs):
-            await work(asyncio.Event())
-        with pytest.raises(FolderHangs):  # at once: it is known
-            await work(asyncio.Event())
+        with monkeypatch.context() as impatient:
+            impatient.setattr(answering, "ANSWER_S", 0.1)
+            with pytest.raises(FolderHangs):
+                await work(asyncio.Event())
+            with pytest.raises(FolderHangs):  # at once: it is known
+                await work(asyncio.Event())
+        hanging.goes_on.set()
+        await until(lambda: answers.answers(ROOT))
+        done = asyncio.Event()
+        done.set()
+        await work(done)
     finally:
         hanging.goes_on.set()
-    await until(lambda: answers.answers(ROOT))
-    done = asyncio.Event()
-    done.set()
-    await work(done)
-    hanging.goes_on.set()
 
 
 async def test_what_takes_too_long_by_itself_is_not_the_folders_fault(hanging: Hanging) -> None:
