@@ -1,6 +1,13 @@
-"""`python -m daemon` is `spectra`."""
+"""Where `spectra` and `python -m daemon` begin."""
 
-from daemon.cli import main
+
+def main() -> None:
+    """Run the command line."""
+    # Imported here: worker processes begin by importing what the daemon's own process began with.
+    from daemon.cli import cli
+
+    cli()
+
 
 if __name__ == "__main__":
     main()

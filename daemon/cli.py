@@ -43,8 +43,3 @@ def _common(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None: ...
-
-
-def main() -> None:
-    """Run the command line."""
-    cli()

@@ -54,15 +54,25 @@ def test_a_module_imports_only_what_its_layer_may(module):
     assert not wrong, f"{module} must not import {', '.join(wrong)}"
 
 
-def test_what_takes_long_is_not_imported_for_help():
-    heavy = {"aiohttp", "av", "mutagen", "numpy", "procrastinate", "psycopg", "pydantic", "scipy", "yt_dlp"}
-    asking = "import sys, daemon.cli; print(*{name.partition('.')[0] for name in sys.modules})"
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        pytest.param("daemon.__main__", {"rich", "typer"}, id="what workers begin with"),
+        pytest.param(
+            "daemon.cli",
+            {"aiohttp", "av", "mutagen", "numpy", "procrastinate", "psycopg", "pydantic", "scipy", "yt_dlp"},
+            id="help",
+        ),
+    ],
+)
+def test_what_is_heavy_is_not_imported_for(module, heavy):
+    asking = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     said = subprocess.run(
         [sys.executable, "-c", asking], cwd=ROOT, capture_output=True, check=True, text=True
     )
-    imported_for_help = set(said.stdout.split())
-    assert "typer" in imported_for_help
-    assert not heavy & imported_for_help
+    found = set(said.stdout.split())
+    assert "daemon" in found
+    assert not heavy & found
 
 
 def test_all_three_layers_are_looked_at():

@@ -49,7 +49,7 @@ def measured(name, globals=None, locals=None, fromlist=(), level=0):
 
 start = resident()
 builtins.__import__ = measured
-import daemon.cli
+import daemon.serving
 print(json.dumps({"start": start, "end": resident(), "own": own, "modules": sorted(sys.modules)}))
 """
 """Run in an interpreter of its own. What importlib.import_module loads counts for who called it."""
@@ -78,7 +78,7 @@ def measure(_: Options) -> Report:
         [
             "without PostgreSQL; PSS (smaps_rollup) counts a page that n processes share as an n-th",
             "alone: as if no other program, this bench first of all, used the same libraries",
-            f"import: growth of the resident memory by daemon.cli, which ends at {costs['end'] / 1e6:.0f} MB",
+            f"import: growth of resident memory by daemon.serving, which ends at {costs['end'] / 1e6:.0f} MB",
             f"imported by the daemon, needed by workers and plots: {', '.join(imported) or 'nothing'}",
         ],
     )
@@ -92,7 +92,9 @@ def _running() -> Iterator[psutil.Process]:
         (Path(folder) / "music").mkdir()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SPECTRA_")}
         environment |= _ENVIRONMENT | {"SPECTRA_STATE_DIR": f"{folder}/state"}
-        command = [sys.executable, "-m", "daemon", "serve", "--music", f"{folder}/music"]
+        # The script, as people start it: workers begin by importing what it imports.
+        spectra = Path(sys.executable).with_name("spectra")
+        command = [spectra, "serve", "--music", f"{folder}/music"]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as daemon:
             assert daemon.stdout is not None
             try:

@@ -265,7 +265,7 @@ async def test_little_memory_for_matches_is_still_enough_to_draw(config: Config)
 
 def test_nobody_but_who_draws_loads_the_libraries_for_it() -> None:
     script = (
-        "import sys, daemon.cli, daemon.worker_jobs, daemon.explain_job\n"
+        "import sys, daemon.cli, daemon.serving, daemon.worker_jobs, daemon.explain_job\n"
         "heavy = {'matplotlib', 'librosa', 'numba'} & sys.modules.keys()\n"
         "sys.exit(str(heavy) if heavy else 0)"
     )

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from daemon import daemon_lock, database_server, db, playlist_setup, scheduler
-from daemon.cli import main
+from daemon.__main__ import main
 from daemon.playlist_rows import Downloaded, Listing, Track
 from daemon.side_process import run_aside
 from daemon.youtube_download import DownloadOptions, download

@@ -96,7 +96,7 @@ def test_what_is_installed_runs_without_the_sources(system: Path, music: Path) -
             programs / "bin" / "python",
             "-P",
             "-c",
-            "import daemon, sys; print(daemon.__file__); import daemon.cli",
+            "import daemon, sys; print(daemon.__file__); import daemon.serving",
         ],
         cwd="/",
         env={"PYTHONPATH": f"{own}:{sysconfig.get_path('purelib')}"},

@@ -117,7 +117,7 @@ def as_nobody(folder: Path) -> list[str]:
         sets = [f"--bounding-set=-all{kept}", f"--inh-caps=-all{kept}", f"--ambient-caps=-all{kept}"]
         command = [*dropped, *sets]
         # Through `env`: setpriv itself still has what it drops.
-        seen = [*command, "env", sys.executable, "-c", "import daemon.cli"]
+        seen = [*command, "env", sys.executable, "-c", "import daemon.serving"]
         if subprocess.run(seen, cwd=folder, env={"PYTHONPATH": str(REPOSITORY)}, check=False).returncode == 0:
             return command
     raise AssertionError("nobody can't run Python here")
