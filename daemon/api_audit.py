@@ -11,6 +11,7 @@ from daemon.audit_run import Progress
 from daemon.json_body import json_flag
 from daemon.keys import SERVICES
 from daemon.library import shown
+from daemon.moments import iso
 from daemon.query_numbers import page
 
 _MOST_LISTED = 200
@@ -64,7 +65,7 @@ def _run(run: Run, progress: Progress | None) -> dict[str, Any]:
         "fresh": run.is_fresh,
         "error": run.error,
         "started_at": run.started_at.isoformat(),
-        "ended_at": None if run.ended_at is None else run.ended_at.isoformat(),
+        "ended_at": iso(run.ended_at),
         "phase": None if progress is None else progress.phase,
         "done": None if progress is None else progress.done,
         "left": None if progress is None else progress.left,

@@ -13,6 +13,7 @@ from daemon.change_rows import Change
 from daemon.json_body import json_flag
 from daemon.keys import SERVICES
 from daemon.library import shown
+from daemon.moments import iso
 from daemon.query_numbers import LARGEST_ID, number_in_path, refuse_others
 from daemon.tagging import Refused
 
@@ -91,9 +92,9 @@ def described(change: Change) -> dict[str, object]:
         "before": change.before_tags,
         "after": change.after_tags,
         "evidence": change.evidence,
-        "confirmed_at": _when(change.confirmed_at),
-        "created_at": _when(change.created_at),
-        "ended_at": _when(change.ended_at),
+        "confirmed_at": iso(change.confirmed_at),
+        "created_at": iso(change.created_at),
+        "ended_at": iso(change.ended_at),
     }
 
 
@@ -143,7 +144,3 @@ def _number(query: dict[str, str], name: str, largest: int) -> int | None:
 
 def _change_id(request: web.Request) -> int:
     return number_in_path(request, "change_id", "A change is named by its number; GET /changes lists them.")
-
-
-def _when(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()

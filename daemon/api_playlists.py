@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +10,7 @@ from aiohttp import web
 from daemon.config_types import interval
 from daemon.json_body import json_body
 from daemon.keys import SERVICES
+from daemon.moments import iso
 from daemon.playlist_errors import IsConfigured, NoSuchPlaylist, NotYouTube
 from daemon.playlist_state import TRACK_STATES, KnownTrack, Pause, TrackState
 from daemon.playlists import ListView, PlaylistService
@@ -99,8 +99,8 @@ def _playlist(view: ListView) -> dict[str, Any]:
         "every_s": known.every_s,
         "source": known.source,
         "is_due": view.is_due,
-        "next_sync_at": _time(known.next_sync_at),
-        "synced_at": _time(known.synced_at),
+        "next_sync_at": iso(known.next_sync_at),
+        "synced_at": iso(known.synced_at),
         "outcome": known.outcome,
         "detail": known.detail,
         "counts": {
@@ -132,18 +132,14 @@ def _track(known: KnownTrack) -> dict[str, Any]:
         "state": known.state,
         "reason": known.reason,
         "attempts": known.attempts,
-        "retry_at": _time(known.retry_at),
+        "retry_at": iso(known.retry_at),
         "recording_id": known.recording_id,
-        "gone_since": _time(known.gone_since),
+        "gone_since": iso(known.gone_since),
     }
 
 
 def _pause(pause: Pause | None) -> dict[str, str] | None:
     return None if pause is None else pause.as_json()
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from daemon.api_changes import described
 from daemon.json_body import json_body
 from daemon.keys import SERVICES
 from daemon.library import shown
+from daemon.moments import iso
 from daemon.query_numbers import number_in_path, page
 from daemon.review_errors import NoSuchCandidate, NoSuchFile, NothingProposed, NotWritten
 from daemon.review_rows import ListedFile, Proposal
@@ -153,7 +154,7 @@ def _file(file: ListedFile) -> dict[str, Any]:
         "status": "missing" if file.is_missing else file.status,
         "naming": file.naming,
         "error": file.error,
-        "retry_at": None if file.retry_at is None else file.retry_at.isoformat(),
+        "retry_at": iso(file.retry_at),
         "recording_id": file.recording_id,
         "duration_s": None if file.duration_s is None else round(file.duration_s, 3),
         "title": tags.get("title"),

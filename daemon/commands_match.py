@@ -32,6 +32,8 @@ def match(
 
     Example: spectra match --cue mix.flac > mix.cue
     """
+    from daemon.engine_settings import engine_settings
+
     loaded = load(config)
     set_up_logging(loaded, quiet=True)
     if as_cue and as_json:
@@ -41,8 +43,6 @@ def match(
         if client.is_own:  # what is not indexed yet would be "not known"
             await until_indexed(client)
         if everything or as_cue:
-            from daemon.engine_settings import engine_settings
-
             settings = engine_settings(loaded)
             is_known = await match_whole(client, file, settings, as_json=as_json, as_cue=as_cue)
         else:
@@ -68,14 +68,14 @@ def explain(
 
     Example: spectra explain clip.mp3 --output why.png
     """
+    from daemon.cli_explain import explain_clip
+
     loaded = load(config)
     set_up_logging(loaded, quiet=True)
 
     async def work(client: Client) -> int:
         if client.is_own:  # what is not indexed yet would be "not known"
             await until_indexed(client)
-        from daemon.cli_explain import explain_clip
-
         return 0 if await explain_clip(client, file, output, force=force) else NOTHING_FOUND
 
     run_with_client(loaded, work)

@@ -14,7 +14,7 @@ from daemon.errors import ClipQueueFull
 from daemon.explain_job import ToDraw, draw_explanation
 from daemon.match_result import match_result
 from daemon.match_service import LONGEST_CLIP_S
-from daemon.spool import spool_clip
+from daemon.spool import remove_clip, spool_clip
 from daemon.store import Store
 from daemon.workers import WorkerLimits, WorkerPool
 from engine.decision import confidence, decide
@@ -128,12 +128,11 @@ class ExplainService:
             # Its first fact is the file's name: ours, which tells the sender nothing.
             raise type(error)("the clip", *error.args[1:]) from error
         finally:
-            await asyncio.shield(self._remove(spooled))  # who is cancelled may be cancelled again
+            await asyncio.shield(self._forget(spooled))
 
-    async def _remove(self, spooled: Path) -> None:
+    async def _forget(self, spooled: Path) -> None:
         try:
-            with suppress(OSError):  # the next start empties the folder
-                await asyncio.to_thread(spooled.unlink, missing_ok=True)
+            await remove_clip(spooled)
         finally:
             self._pending -= 1
             if self._pending == 0:

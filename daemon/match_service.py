@@ -18,7 +18,7 @@ from daemon.errors import ClipQueueFull, WorkerDied
 from daemon.match_result import match_result
 from daemon.match_task_store import MatchTaskStore
 from daemon.rows import Task
-from daemon.spool import spool_clip
+from daemon.spool import remove_clip, spool_clip
 from daemon.store import Store
 from daemon.tasks import end_tasks
 from daemon.workers import WorkerPool
@@ -129,7 +129,7 @@ class MatchService:
             await self._asked.add(task_id)
         except BaseException:
             self._pending -= 1
-            await asyncio.to_thread(spooled.unlink, missing_ok=True)
+            await asyncio.shield(remove_clip(spooled))
             raise
         self._queue.put_nowait(_Waiting(task_id, spooled, time.monotonic()))
         self.counters.asked()
@@ -154,8 +154,7 @@ class MatchService:
                 log.exception("the answer to task %s could not be stored", waiting.task_id)
             finally:
                 self._pending -= 1
-                with suppress(OSError):  # the next start empties the folder
-                    await asyncio.to_thread(waiting.spooled.unlink, missing_ok=True)
+                await asyncio.shield(remove_clip(waiting.spooled))
 
     async def _match(self, waiting: _Waiting) -> _Answer:
         """Return the answer to a clip, whatever happens to it: a task must not stay pending."""

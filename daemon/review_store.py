@@ -266,20 +266,6 @@ def _listing(only: Collection[int] | None) -> list[int] | None:
 
 
 def _listed(row: TupleRow) -> ListedFile:
-    file_id, root, path, status, naming, error, retry_at, is_missing, recording_id, tags, duration_s = row[
-        :11
-    ]
-    return ListedFile(
-        file_id=file_id,
-        root=bytes(root),
-        path=bytes(path),
-        status=status,
-        naming=naming,
-        error=error,
-        retry_at=retry_at,
-        is_missing=is_missing,
-        recording_id=recording_id,
-        tags=tags,
-        duration_s=duration_s,
-        proposal=None if row[11] is None else Proposal(*row[11:]),
-    )
+    file_id, root, path, *known = row[:11]
+    known.append(None if row[11] is None else Proposal(*row[11:]))
+    return ListedFile(file_id, bytes(root), bytes(path), *known)

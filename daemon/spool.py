@@ -46,6 +46,12 @@ async def spool_clip(
         raise EmptyClip
 
 
+async def remove_clip(spooled: Path) -> None:
+    """Remove a clip, if it is there; shield it: who is cancelled over a clip may be cancelled again."""
+    with suppress(OSError):  # the next start empties the folder
+        await asyncio.to_thread(spooled.unlink, missing_ok=True)
+
+
 async def _on_disk(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Do the work in a thread. Raises ClipNotKept."""
     try:

@@ -6,6 +6,7 @@ import os
 from importlib.metadata import version
 
 from daemon.library import shown
+from daemon.moments import iso
 from daemon.rows import FailedFile, FileCounts
 from daemon.services import Services
 
@@ -53,8 +54,12 @@ async def describe_status(services: Services) -> dict[str, object]:
 
 def described_failure(file: FailedFile) -> dict[str, object]:
     """Return a file that can't be fingerprinted, why, and when it is tried again, as JSON values."""
-    retry_at = None if file.retry_at is None else file.retry_at.isoformat()
-    return {"file_id": file.file_id, "path": shown(file.place), "error": file.error, "retry_at": retry_at}
+    return {
+        "file_id": file.file_id,
+        "path": shown(file.place),
+        "error": file.error,
+        "retry_at": iso(file.retry_at),
+    }
 
 
 @functools.cache
